@@ -1,0 +1,123 @@
+import { assert } from '../core/assert.js';
+import { limits } from '../core/limits.js';
+import type { Origin } from '../core/origin.js';
+import {
+  allocateBatch,
+  BatchHead,
+  BatchView,
+  MessageKind as kinds,
+  type MessageKind,
+  type Protocol,
+} from '../normalise/batch-layout.js';
+
+/** What a row needs to know of a device. */
+export interface IngestDevice {
+  readonly words: Uint32Array;
+  readonly normaliseFlags: number;
+}
+
+/**
+ * @hot A batch being filled on the main thread: the shared bytes of batch-layout.ts and, beside
+ * them, who waits for each row. `rows ≤ batchMessagesMax` and `arenaUsed ≤ arenaBytes` always hold;
+ * the caller asks `Batcher.open` for room before it adds.
+ */
+export class Batch {
+  view: BatchView;
+  rows: number;
+  arenaUsed: number;
+  readonly arenaBytes: number;
+  readonly origins: (Origin | undefined)[];
+  readonly refs: Int32Array;
+  /** Monotonic milliseconds when the first row arrived; for the acknowledgement metric. */
+  firstRowAt: number;
+
+  constructor(arenaBytes: number) {
+    this.view = new BatchView(allocateBatch(arenaBytes));
+    this.rows = 0;
+    this.arenaUsed = 0;
+    this.arenaBytes = arenaBytes;
+    this.origins = new Array<Origin | undefined>(limits.batchMessagesMax).fill(undefined);
+    this.refs = new Int32Array(limits.batchMessagesMax);
+    this.firstRowAt = 0;
+  }
+
+  /** Copies `source[from, to)` into the arena; returns the arena offset of `source[from]`. */
+  copyIn(source: Uint8Array, from: number, to: number): number {
+    const at = this.arenaUsed;
+    const bytes = to - from;
+    if (bytes > 0) {
+      this.view.arena.set(
+        from === 0 && to === source.length ? source : source.subarray(from, to),
+        at,
+      );
+      this.arenaUsed = at + bytes;
+    }
+    return at;
+  }
+
+  /**
+   * Adds one message whose bytes are (or, before the tick ends, will be) in the arena at `start`.
+   * `topicStart`/`topicLength` point at the topic name or path in the arena; length 0 for none.
+   * `origin` is undefined for QoS 0 and whatever else waits for nothing.
+   */
+  addRow(
+    device: IngestDevice,
+    kind: MessageKind,
+    protocol: Protocol,
+    receivedAt: number,
+    start: number,
+    length: number,
+    topicStart: number,
+    topicLength: number,
+    origin: Origin | undefined,
+    ref: number,
+  ): void {
+    const row = this.rows;
+    const view = this.view;
+    const words = device.words;
+    view.receivedAt[row] = receivedAt;
+    view.device[row * 4] = words[0]!;
+    view.device[row * 4 + 1] = words[1]!;
+    view.device[row * 4 + 2] = words[2]!;
+    view.device[row * 4 + 3] = words[3]!;
+    view.start[row] = start;
+    view.length[row] = length;
+    view.topicStart[row] = topicStart;
+    view.topicLength[row] = topicLength;
+    view.kind[row] = kind;
+    view.flags[row] = device.normaliseFlags;
+    view.protocol[row] = protocol;
+    view.outcome[row] = 0;
+    this.origins[row] = origin;
+    this.refs[row] = ref;
+    this.rows = row + 1;
+  }
+
+  /** Marks the row just added as refused by the protocol, with the outcome that it will settle to. */
+  refuseLastRow(outcome: number): void {
+    const row = this.rows - 1;
+    this.view.kind[row] = kinds.refused;
+    this.view.outcome[row] = outcome;
+    this.view.reasonOffset[row] = -1;
+  }
+
+  /** Writes the head before the hand-over; the views are unusable until `rebind`. */
+  seal(): ArrayBuffer {
+    this.view.head[BatchHead.rows] = this.rows;
+    this.view.head[BatchHead.arenaUsed] = this.arenaUsed;
+    return this.view.buffer;
+  }
+
+  /** Takes the buffer back from the worker. */
+  rebind(buffer: ArrayBuffer): void {
+    assert(buffer.byteLength > 0, 'a batch buffer comes back whole');
+    this.view = new BatchView(buffer);
+  }
+
+  reset(): void {
+    this.origins.fill(undefined, 0, this.rows);
+    this.rows = 0;
+    this.arenaUsed = 0;
+    this.firstRowAt = 0;
+  }
+}
