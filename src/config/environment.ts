@@ -47,7 +47,7 @@ function isServiceLink(variable: string, value: string): boolean {
   return /^SLUICE_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)$/.test(variable);
 }
 
-/** `SLUICE_CLICKHOUSE__PASSWORD_FILE` names a file; the line break at its end is not the secret's. */
+/** A variable `…_FILE` names a file; the line break at its end does not belong to the secret. */
 function readSecret(
   variable: string,
   file: string,

@@ -20,7 +20,7 @@ export interface CommandLine {
 const keysByFlag = new Map(configKeys.map((key) => [key.flag, key]));
 const flagForm = /^(--[A-Za-z][\w.-]*)(?:=(.*))?$/s;
 
-/** Takes `--mqtt.port 1883`, `--mqtt.port=1883`, `--data-dir DIR` and `--config FILE` out of `argv`. */
+/** Takes `--mqtt.port 1883`, `--mqtt.port=1883`, `--data-dir D`, `--config F` out of `argv`. */
 export function partCommandLine(argv: readonly string[]): CommandLine {
   const flags: ConfigFlag[] = [];
   const rest: string[] = [];

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 /**
- * `dataDir/node.json`: what a running node tells the other programs of its host. It exists while the
- * node runs; one that a killed node left behind is recognised by its process id.
+ * `dataDir/node.json`: what a running node tells the other programs of its host. It exists while
+ * the node runs; one that a killed node left behind is recognised by its process id.
  */
 const nodeFileSchema = z.object({
   pid: z.int().positive(),

@@ -69,14 +69,14 @@ const mqtt = section({
     .default('ack')
     .meta({
       description:
-        'Answer to an invalid payload where MQTT 3 has no word for it: acknowledge and keep it in ' +
-        'the table `rejected`, or close the connection',
+        'Answer to an invalid payload where MQTT 3 has no word for it: acknowledge and keep it ' +
+        'in the table `rejected`, or close the connection',
     }),
   keepAliveMaxSeconds: integer(
-    10,
+    0,
     65535,
-    65535,
-    'Longest keep alive; a longer one is shortened, MQTT 5 clients are told',
+    3600,
+    'Longest keep alive of an MQTT 5 client, which is told; 0 grants whatever is asked',
   ),
   receiveMaximum: integer(
     1,
@@ -157,10 +157,10 @@ const perDevice = section({
     'Messages per second that one device may send for long; 0 sets no limit',
   ),
   deviceMessagesBurst: integer(
-    1,
+    0,
     10_000_000,
-    1000,
-    'Messages that one device may send at once under that limit',
+    0,
+    'Messages that one device may send at once under that limit; 0 allows one second’s worth',
   ),
 });
 

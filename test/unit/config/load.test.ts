@@ -44,7 +44,7 @@ test('with nothing given the defaults hold', () => {
     port: 1883,
     packetBytesMax: 262_144,
     badPayload: 'ack',
-    keepAliveMaxSeconds: 65_535,
+    keepAliveMaxSeconds: 3600,
     receiveMaximum: 100,
   });
   assert.deepEqual(config.http, { host: '0.0.0.0', port: 8080, bodyBytesMax: 262_144 });
@@ -56,7 +56,7 @@ test('with nothing given the defaults hold', () => {
   assert.deepEqual(new Set(provenance.values()), new Set(['default']));
 });
 
-test('flags win over the environment, the environment over the file, the file over defaults', () => {
+test('flags win over the environment, it over the file, the file over defaults', () => {
   const yaml = 'mqtt:\n  port: 1\n  receiveMaximum: 7\nhttp: { port: 2 }\ndrainSeconds: 5\n';
   const environment = { SLUICE_MQTT__PORT: '3', SLUICE_HTTP__PORT: '4', HOME: '/root' };
   const argv = ['--mqtt.port', '5', 'start'];
