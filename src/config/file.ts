@@ -6,7 +6,7 @@ import { configKeys } from './keys.js';
 import type { ConfigProblem, ConfigReading } from './problem.js';
 import { suggest } from './suggest.js';
 
-export const defaultConfigFile = 'sluice.yaml';
+const defaultConfigFile = 'sluice.yaml';
 
 const leafPaths = new Set(configKeys.map((key) => key.path));
 const sectionPaths = new Set(

@@ -21,9 +21,10 @@ export function brokenRelations(
     ['mqtt.packetBytesMax', config.mqtt.packetBytesMax],
     ['http.bodyBytesMax', config.http.bodyBytesMax],
   ] as const) {
-    if (bytes * 4 <= journal.segmentBytes) continue;
-    const message = `a journal file of ${journal.segmentBytes} bytes holds less than four of these`;
-    report([path], bytes, message, `Lower ${path} or raise journal.segmentBytes.`);
+    // A message of many short points takes about ten times its bytes in the journal.
+    if (bytes * 16 <= journal.bytesMax) continue;
+    const message = `the journal of ${journal.bytesMax} bytes has no room for sixteen of these`;
+    report([path], bytes, message, `Lower ${path} or raise journal.bytesMax.`);
   }
   if (journal.bytesMax < journal.segmentBytes * 4) {
     const message = `the journal needs room for four files of ${journal.segmentBytes} bytes`;

@@ -172,7 +172,7 @@ const journal = section({
     'Size of a journal file, in bytes; one file is one INSERT',
   ),
   bytesMax: integer(
-    mib,
+    8 * mib, // room for any one batch, whose block can have several MiB
     64 * 1024 * gib,
     limits.journalBytesMaxDefault,
     'Size of all journal files, in bytes; when they are full nothing is acknowledged',

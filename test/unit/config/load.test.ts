@@ -211,7 +211,7 @@ test('an unknown key is an error that names what was meant', () => {
   bad(
     { environment: { SLUICE_PORT: '1883', SLUICE_CLICKHOUSE__PASSWORD_FIL: '/x' } },
     'environment SLUICE_PORT: there is no such key. See `sluice config print`.',
-    'environment SLUICE_CLICKHOUSE__PASSWORD_FIL: ' + remedy('SLUICE_CLICKHOUSE__PASSWORD_FILE'),
+    `environment SLUICE_CLICKHOUSE__PASSWORD_FIL: ${remedy('SLUICE_CLICKHOUSE__PASSWORD_FILE')}`,
   );
   bad(
     { yaml: 'entirely: 1\n' },
@@ -272,16 +272,22 @@ test('keys that cannot hold together are told', () => {
       'Give each a port of its own; 0 takes a free one.',
   );
   bad(
-    { yaml: 'journal:\n  bytesMax: 1048576\n' },
-    'sluice.yaml:2:13: journal.bytesMax is 1048576: ' +
+    { yaml: 'journal:\n  bytesMax: 8388608\n' },
+    'sluice.yaml:2:13: journal.bytesMax is 8388608: ' +
       'the journal needs room for four files of 33554432 bytes. ' +
       'Raise journal.bytesMax or lower journal.segmentBytes.',
   );
   bad(
-    { argv: ['--journal.segmentBytes', '1048576', '--mqtt.packetBytesMax', '300000'] },
-    'flag --mqtt.packetBytesMax: mqtt.packetBytesMax is 300000: ' +
-      'a journal file of 1048576 bytes holds less than four of these. ' +
-      'Lower mqtt.packetBytesMax or raise journal.segmentBytes.',
+    {
+      argv: [
+        '--journal.segmentBytes=262144',
+        '--journal.bytesMax=8388608',
+        '--mqtt.packetBytesMax=600000',
+      ],
+    },
+    'flag --mqtt.packetBytesMax: mqtt.packetBytesMax is 600000: ' +
+      'the journal of 8388608 bytes has no room for sixteen of these. ' +
+      'Lower mqtt.packetBytesMax or raise journal.bytesMax.',
   );
   bad(
     { argv: ['--clickhouse.password', 'geheim'] },
