@@ -39,7 +39,7 @@ console.log(`${files.length} files in ${((performance.now() - startedAt) / 1000)
 console.log(`${totals.get('pass') ?? 0} passed, ${failed + unrun} failed`);
 process.exitCode = failed + unrun > 0 || files.length === 0 ? 1 : 0;
 
-/** Test files as `unit/config/load.test.js`, those of the sources: what else is compiled is stale. */
+/** Test files as `unit/config/load.test.js`; what is compiled without a source is stale. */
 function selectFiles(filters: readonly string[]): string[] {
   return readdirSync(join(packageRoot(), 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))

@@ -122,7 +122,7 @@ function readVariableByteInteger(
   return { value: packetBytesMax, end: start + 4 };
 }
 
-/** The Reason String of a property list, if that comes first or behind properties of no interest. */
+/** The Reason String of a property list, if that is its first property; '' otherwise. */
 function reasonOf(properties: Buffer): string {
   const length = readVariableByteInteger(properties, 0);
   if (length === undefined) return '';

@@ -29,7 +29,7 @@ export const debianPackages: readonly DebianPackage[] = Object.freeze([
   { name: 'strace', probe: 'command -v strace', usedBy: /['"`]strace['"`]/ },
 ]);
 
-/** Installs what is missing where that is possible without asking; returns what is missing still. */
+/** Installs what is missing where that needs no question; returns what is missing still. */
 export function ensurePackages(wanted: readonly DebianPackage[]): DebianPackage[] {
   const missing = wanted.filter(({ probe }) => !succeeds(probe));
   if (missing.length === 0 || process.getuid?.() !== 0 || !succeeds('command -v apt-get')) {

@@ -26,7 +26,8 @@ test('a failure is code, message and remedy', () => {
   );
   assert.equal(
     failure(error, true, true, { line: 3 }),
-    '{"code":"SLUICE_PORT_TAKEN","message":"cannot listen on 1883","remedy":"Take another.","line":3}\n',
+    '{"code":"SLUICE_PORT_TAKEN","message":"cannot listen on 1883",' +
+      '"remedy":"Take another.","line":3}\n',
   );
   const plain = new NodeError('SLUICE_DEVICE_UNKNOWN', 'no device is called x');
   assert.equal(failure(plain, false, false), 'SLUICE_DEVICE_UNKNOWN: no device is called x\n');

@@ -65,9 +65,10 @@ test('CONNECT, PUBLISH with QoS 1 and DISCONNECT are written as MQTT 5.0 says', 
       '00' +
       Buffer.from('{"a":1}').toString('hex'),
   );
-  assert.match(
-    stdout,
-    /^acknowledged over MQTT by 127\.0\.0\.1:\d+\n {2}connect +\d+\.\d ms\n {2}authenticate +\d+\.\d ms\n {2}publish +\d+\.\d ms\n$/,
+  assert.equal(
+    stdout.replaceAll(/ +\d+\.\d ms/g, ' … ms'),
+    `acknowledged over MQTT by 127.0.0.1:${port}\n` +
+      '  connect … ms\n  authenticate … ms\n  publish … ms\n',
   );
 });
 
