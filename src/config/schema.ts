@@ -131,7 +131,7 @@ const clickhouse = section({
     memoryBytesMax: integer(
       512 * mib,
       1024 * gib,
-      2 * gib,
+      limits.clickhouseMemoryBytesDefault,
       'Memory the embedded ClickHouse may use, in bytes',
     ),
   }),
