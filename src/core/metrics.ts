@@ -40,6 +40,11 @@ export function createMetrics() {
       ['reason'],
     ),
 
+    willsDropped: counter(
+      'sluice_mqtt_wills_dropped_total',
+      'Wills not published because too many waited for room in a batch',
+    ),
+
     messagesReceived: counter(
       'sluice_messages_received_total',
       'Messages received, before they are checked',
@@ -59,6 +64,10 @@ export function createMetrics() {
     rateLimited: counter('sluice_rate_limited_total', 'Messages delayed or refused by a limit', [
       'limit',
     ]),
+    httpResponses: counter('sluice_http_responses_total', 'Answers of the HTTP device API', [
+      'status',
+    ]),
+    httpBodies: gauge('sluice_http_bodies_bytes', 'Memory of HTTP bodies that are in no batch yet'),
     ackDuration: histogram(
       'sluice_ack_duration_seconds',
       'From the arrival of a batch’s first message to its acknowledgement',

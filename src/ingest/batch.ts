@@ -10,6 +10,10 @@ import {
   type Protocol,
 } from '../normalise/batch-layout.js';
 
+const outputBytesInitial = 512 * 1024;
+/** A buffer that one unusual batch made large is given back to the collector. */
+const outputBytesKept = 8 * 1024 * 1024;
+
 /** What a row needs to know of a device. */
 export interface IngestDevice {
   readonly words: Uint32Array;
@@ -23,6 +27,8 @@ export interface IngestDevice {
  */
 export class Batch {
   view: BatchView;
+  /** Where the worker encodes the batch's records; comes back with the batch. */
+  #output: ArrayBuffer;
   rows: number;
   arenaUsed: number;
   readonly arenaBytes: number;
@@ -33,6 +39,7 @@ export class Batch {
 
   constructor(arenaBytes: number) {
     this.view = new BatchView(allocateBatch(arenaBytes));
+    this.#output = new ArrayBuffer(outputBytesInitial);
     this.rows = 0;
     this.arenaUsed = 0;
     this.arenaBytes = arenaBytes;
@@ -108,10 +115,22 @@ export class Batch {
     return this.view.buffer;
   }
 
-  /** Takes the buffer back from the worker. */
-  rebind(buffer: ArrayBuffer): void {
-    assert(buffer.byteLength > 0, 'a batch buffer comes back whole');
-    this.view = new BatchView(buffer);
+  /** The output buffer, to be transferred together with what `seal` gives. */
+  takeOutput(): ArrayBuffer {
+    return this.#output;
+  }
+
+  /** Takes both buffers back from the worker. */
+  rebind(input: ArrayBuffer, output: ArrayBuffer): void {
+    assert(input.byteLength > 0, 'a batch buffer comes back whole');
+    this.view = new BatchView(input);
+    this.#output = output.byteLength <= outputBytesKept ? output : new ArrayBuffer(0);
+  }
+
+  /** New buffers in place of those that a dead worker took with it; the rows stay. */
+  replaceBuffers(): void {
+    this.view = new BatchView(allocateBatch(this.arenaBytes));
+    this.#output = new ArrayBuffer(outputBytesInitial);
   }
 
   reset(): void {
