@@ -17,7 +17,7 @@ export function printConfig(context: ProgramContext, changedOnly: boolean): void
     return;
   }
   const rows = entries.map(({ key, value, source }) => [key, String(value ?? ''), source]);
-  context.out.line(textTable(['KEY', 'VALUE', 'SOURCE'], rows));
+  context.out.line(textTable(['key', 'value', 'source'], rows));
 }
 
 function valueAt(config: object, path: string): unknown {

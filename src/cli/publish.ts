@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { type Command, Option } from 'commander';
-import { readNodeFile } from '../config/node-file.js';
 import { messageOf, NodeError } from '../core/errors.js';
+import { readNodeFile } from '../registry/data-dir.js';
+import { findDevice } from './device-find.js';
 import { MqttPublisher } from './mqtt-publisher.js';
 import type { ProgramContext } from './program-context.js';
 
@@ -55,7 +56,7 @@ async function publish(
   payload: string,
   options: PublishOptions,
 ): Promise<void> {
-  const target = findTarget(context, options);
+  const target = await findTarget(context, options);
   if (target.protocol === 'http' && options.topic !== undefined) {
     throw unusable('--topic is for MQTT', 'Add --protocol mqtt, or leave it out.');
   }
@@ -94,20 +95,20 @@ function printPhases(
   }
 }
 
-function findTarget(context: ProgramContext, options: PublishOptions): Target {
+async function findTarget(context: ProgramContext, options: PublishOptions): Promise<Target> {
   if (options.url !== undefined) return targetOf(options.url, options.protocol);
   const protocol = options.protocol ?? 'mqtt';
   const dataDir = context.dataDir();
-  const node = readNodeFile(dataDir);
+  const node = await readNodeFile(dataDir);
   const port = node?.ports[protocol];
-  if (node === undefined || port === undefined) {
+  if (port === undefined) {
     throw new NodeError(
       'SLUICE_NODE_NOT_RUNNING',
       `cannot publish: no node runs on ${dataDir}`,
       'Start it with `sluice start`, name its --data-dir, or give --url.',
     );
   }
-  const host = node.hosts[protocol] ?? '127.0.0.1';
+  const host = node?.hosts[protocol] ?? '127.0.0.1';
   return { protocol, host: ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host, port };
 }
 
@@ -133,11 +134,7 @@ async function findToken(context: ProgramContext, options: PublishOptions): Prom
   if (name === undefined) return token ?? '';
   const registry = await context.openRegistry();
   try {
-    const device = await registry.findDeviceByName(name);
-    if (device === undefined) {
-      const remedy = 'See `sluice device list`.';
-      throw new NodeError('SLUICE_DEVICE_UNKNOWN', `no device is called ${name}`, remedy);
-    }
+    const device = await findDevice(registry, name);
     const access = await registry.readToken(device.id);
     if (access !== undefined) return access.token;
     throw unusable(`${name} has no access token`, 'Make one: `sluice device token rotate NAME`.');

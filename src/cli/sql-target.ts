@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readNodeFile } from '../config/node-file.js';
 import type { Config } from '../config/schema.js';
 import { messageOf, NodeError } from '../core/errors.js';
+import { readNodeFile } from '../registry/data-dir.js';
 
 /** The ClickHouse that holds the points, as `sluice sql` reaches it. */
 export interface SqlTarget {
@@ -15,13 +15,14 @@ export interface SqlTarget {
 }
 
 /** The configured server, else the embedded one of the node that runs on `dataDir`. */
-export function findSqlTarget(config: Config, dataDir: string): SqlTarget {
+export async function findSqlTarget(config: Config, dataDir: string): Promise<SqlTarget> {
   const { url, user, database, password = '', caFile } = config.clickhouse;
   if (url !== undefined) {
     const ca = caFile === undefined ? undefined : readText(caFile, 'Correct clickhouse.caFile.');
     return { url, user, password, database, ca };
   }
-  const port = readNodeFile(dataDir)?.ports['clickhouse'];
+  const node = await readNodeFile(dataDir);
+  const port = node?.ports['clickhouse'];
   if (port === undefined) {
     throw new NodeError(
       'SLUICE_NODE_NOT_RUNNING',

@@ -25,7 +25,7 @@ export function registerSqlCommand(program: Command, context: ProgramContext): v
 
 /** Rows as a table; with --json one object per row, every digit as ClickHouse wrote it. */
 async function runStatement(context: ProgramContext, statement: string): Promise<void> {
-  const target = findSqlTarget(context.config().config, context.dataDir());
+  const target = await findSqlTarget(context.config().config, context.dataDir());
   const format = context.json ? 'JSONEachRow' : tableFormat;
   const response = await send(target, statement, format);
   if (response.statusCode !== 200) {

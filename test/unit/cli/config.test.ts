@@ -65,7 +65,7 @@ test('config print shows value and source of every key, secrets masked', async (
   const { code, stdout } = await run(['config', 'print', '--mqtt.port', '1'], environment);
   assert.equal(code, 0);
   const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
-  assert.deepEqual(lines[0], ['KEY', 'VALUE', 'SOURCE']);
+  assert.deepEqual(lines[0], ['key', 'value', 'source']);
   const find = (key: string) => lines.find(([first]) => first === key);
   assert.deepEqual(find('mqtt.port'), ['mqtt.port', '1', 'flag --mqtt.port']);
   assert.deepEqual(find('http.port'), ['http.port', '8080', 'default']);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { writeNodeFile } from '../../../src/config/node-file.js';
+import { openDataDirectory } from '../../../src/registry/data-dir.js';
 import { runIn } from '../../support/run-program.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-cli-publish-'));
@@ -153,11 +153,12 @@ test('over HTTP the message is one POST', async () => {
 
 test('the running node is found through its data directory', async () => {
   const { port } = await mqttServer(connackAccepted, '40020001');
-  const dataDir = join(directory, 'data');
-  mkdirSync(dataDir);
-  const node = { pid: process.pid, version: '0', startedAt: 1 };
-  writeNodeFile(dataDir, { ...node, ports: { mqtt: port }, hosts: { mqtt: '0.0.0.0' } });
+  const node = await openDataDirectory(join(directory, 'data'));
+  const ports = { mqtt: port };
+  const hosts = { mqtt: '0.0.0.0' };
+  node.writeNodeFile({ pid: process.pid, version: '0', startedAt: 1, ports, hosts });
   const { code, stdout } = await run('--token', 'T');
+  node.close();
   assert.equal(code, 0);
   assert.match(stdout, new RegExp(`^acknowledged over MQTT by 127\\.0\\.0\\.1:${port}\n`));
 });

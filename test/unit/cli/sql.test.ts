@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { writeNodeFile } from '../../../src/config/node-file.js';
+import { type DataDirectory, openDataDirectory } from '../../../src/registry/data-dir.js';
 import { runIn } from '../../support/run-program.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-cli-sql-'));
@@ -24,18 +24,20 @@ const server = createServer(async (message, response) => {
   response.writeHead(answer.status).end(answer.body);
 });
 let port = 0;
+let node: DataDirectory;
 
 before(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   port = (server.address() as AddressInfo).port;
-  mkdirSync(dataDir);
+  node = await openDataDirectory(dataDir);
   writeFileSync(join(dataDir, 'clickhouse.password'), 'geheim\n');
   const ports = { clickhouse: port };
-  writeNodeFile(dataDir, { pid: process.pid, version: '0', startedAt: 1, ports, hosts: {} });
+  node.writeNodeFile({ pid: process.pid, version: '0', startedAt: 1, ports, hosts: {} });
 });
 after(() => {
   server.close();
+  node.close();
   rmSync(directory, { recursive: true });
 });
 
