@@ -97,6 +97,7 @@ async function compose(context: Context): Promise<RunningNode> {
     pid: process.pid,
     version: packageVersion(),
     ports,
+    hosts: { mqtt: config.mqtt.host, http: config.http.host, metrics: config.metrics.host },
     startedAt: clock.now(),
   });
   readiness.serving = true;

@@ -7,8 +7,10 @@ import { isBusy, openSqliteFile, type SqliteFile } from './sqlite.js';
 export interface NodeFile {
   readonly pid: number;
   readonly version: string;
-  /** Port by configuration key, e.g. `{"mqtt.port": 1883}`; only what listens. */
+  /** The ports in use, by listener: `mqtt`, `http`, `metrics`, `clickhouse` (the embedded one). */
   readonly ports: Readonly<Record<string, number>>;
+  /** The addresses they are bound to, by listener. */
+  readonly hosts: Readonly<Record<string, string>>;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
 }
