@@ -1,0 +1,25 @@
+-- Every point, one row. Of two rows with the same device, key and ts the later arrival wins.
+-- Columns in the order in which the node's Native blocks carry them.
+CREATE TABLE IF NOT EXISTS {{database}}.telemetry {{on_cluster}}
+(
+    device_id   UUID,
+    key         LowCardinality(String),
+    ts          DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    received_at DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5) CODEC(ZSTD(1)),
+    num         Float64 COMMENT 'bool as 0 or 1, long, double; 0 for string and json' CODEC(ZSTD(1)),
+    long        Int64 COMMENT 'the long itself when a Float64 cannot hold it, else 0' CODEC(ZSTD(1)),
+    text        String COMMENT 'string, or json as it was sent; else empty' CODEC(ZSTD(1)),
+    segment     LowCardinality(String) COMMENT 'the journal segment that brought the row'
+)
+ENGINE = {{replicated}}ReplacingMergeTree(received_at)
+PARTITION BY toYYYYMM(ts)
+ORDER BY (device_id, key, ts)
+SETTINGS
+    non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000,
+    replicated_deduplication_window_seconds = 1209600,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1,
+    ttl_only_drop_parts = 1;
