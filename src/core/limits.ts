@@ -64,7 +64,6 @@ export const limits = Object.freeze({
   /** Before CONNECT is complete a peer is nobody: this much may be held for it. */
   unauthenticatedBytesMax: 8 * kib,
   connectDeadlineMs: 10_000,
-  packetsBeforeConnackMax: 100,
   bytesBeforeConnackMax: 1 * mib,
   sessionsPerDeviceMax: 8,
   subscriptionsPerSessionMax: 16,
