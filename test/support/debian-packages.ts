@@ -23,7 +23,7 @@ export const debianPackages: readonly DebianPackage[] = Object.freeze([
   { name: 'curl', probe: 'command -v curl', usedBy: /['"`]curl['"`]/ },
   {
     name: 'python3-paho-mqtt',
-    probe: 'python3 -c "import paho.mqtt.client"',
+    probe: '/usr/bin/python3 -c "import paho.mqtt.client"',
     usedBy: /\bpaho\b/,
   },
   { name: 'strace', probe: 'command -v strace', usedBy: /['"`]strace['"`]/ },

@@ -20,6 +20,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   mqtt: protocol,
   http: protocol,
   cli: everything,
+  node: everything,
   'node.ts': everything,
   'main.ts': everything,
   workers: ['core', 'block', 'normalise', 'clickhouse'],

@@ -163,6 +163,18 @@ test('the running node is found through its data directory', async () => {
   assert.match(stdout, new RegExp(`^acknowledged over MQTT by 127\\.0\\.0\\.1:${port}\n`));
 });
 
+test('--device takes the access token from the registry', async () => {
+  const created = await runIn(directory, ['device', 'create', 'meter', '--token', 'T-meter']);
+  assert.equal(created.code, 0);
+  const { port, received } = await mqttServer(connackAccepted, '40020001');
+  const url = `mqtt://127.0.0.1:${port}`;
+  assert.equal((await run('--device', 'meter', '--url', url)).code, 0);
+  assert.ok(received[0]?.endsWith(Buffer.from('T-meter').toString('hex')));
+  const unknown = await run('--device', 'metre', '--url', url);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /^SLUICE_DEVICE_UNKNOWN: /);
+});
+
 test('what cannot be sent is told with the remedy', async () => {
   const check = async (argv: string[], code: number, line: string): Promise<void> => {
     assert.deepEqual(await run(...argv), { code, stdout: '', stderr: `${line}\n` });
