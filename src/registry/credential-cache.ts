@@ -61,8 +61,8 @@ const loneSurrogate = /\p{Cs}/u;
  * Invariants: known ≤ entriesMax, unknown ≤ negativeEntriesMax, and no entry is older than the last
  * change that was read from the registry's feed (within 0.5 s of its commit).
  *
- * The maps are keyed by the token itself. What their timing tells is nothing to work with: a look-up
- * hashes all characters with a seed drawn at process start and compares characters only with a key
+ * The maps are keyed by the token itself. What their timing tells is nothing to work with: a
+ * look-up hashes all characters with a seed drawn at process start and compares characters only with a key
  * of the same hash, so a guess that shares its first characters with a real token takes the same
  * path as one that does not. Tokens that are not in memory are compared as SHA-256 by the database.
  */

@@ -34,9 +34,9 @@ const lockWaitMs = 300;
  * Makes the directory (mode 0700) when it is not there, sees that it can be written, and locks it.
  * Rejects with SLUICE_DATA_UNUSABLE, or SLUICE_DATA_LOCKED when another node has it.
  *
- * The lock is SQLite's exclusive lock on an empty database: a lock of the operating system that ends
- * with the process, whatever ends it, unlike a file that merely exists. Nothing else in this process
- * may open that file: closing any handle of it would drop the lock (POSIX, fcntl).
+ * The lock is SQLite's exclusive lock on an empty database: a lock of the operating system that
+ * ends with the process, whatever ends it, unlike a file that merely exists. Nothing else in this
+ * process may open that file: closing any handle of it would drop the lock (POSIX, fcntl).
  */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   const folder = resolve(path);

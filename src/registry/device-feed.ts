@@ -1,7 +1,7 @@
 import type { DeviceId } from '../core/ids.js';
 import type { Registry } from './registry.js';
 
-/** A device as the ClickHouse table `devices` carries it: the row of the greatest version counts. */
+/** A device as the ClickHouse table `devices` has it: the row of the greatest version counts. */
 export interface ChangedDevice {
   readonly id: DeviceId;
   readonly name: string;
@@ -12,8 +12,8 @@ export interface ChangedDevice {
   readonly gateway: boolean;
   /**
    * The sequence number of the change; the next page starts after it. Begins near the time in
-   * microseconds since 1970, so a registry that was made anew or restored from a backup still counts
-   * above everything that ClickHouse has seen before.
+   * microseconds since 1970, so a registry that was made anew or restored from a backup still
+   * counts above everything that ClickHouse has seen before.
    */
   readonly version: number;
   readonly deleted: boolean;
@@ -21,8 +21,8 @@ export interface ChangedDevice {
 
 /**
  * Hands every device that changed after `sinceSeq` to `deliver`, a page at a time, until there are
- * no more. The position moves on only when `deliver` has resolved, so a failure repeats the page and
- * loses nothing. Returns the position reached.
+ * no more. The position moves on only when `deliver` has resolved, so a failure repeats the page
+ * and loses nothing. Returns the position reached.
  */
 export async function readDeviceFeed(
   registry: Pick<Registry, 'changedDevices'>,

@@ -7,7 +7,7 @@ export type ProfileId = string & { readonly brand: 'ProfileId' };
 export type TsPolicy = 'accept' | 'reject-future' | 'clamp';
 export const tsPolicies: readonly TsPolicy[] = Object.freeze(['accept', 'reject-future', 'clamp']);
 
-/** The profile that every device has unless another is named; it can be neither renamed nor deleted. */
+/** The profile of every device that names none; it can be neither renamed nor deleted. */
 export const defaultProfileName = 'default';
 
 /** What devices of one kind have in common. */

@@ -32,7 +32,7 @@ const columns = `c.row AS credential, c.kind, c.created_at AS credential_created
 const usable = `c.state = 'active' AND (c.not_after IS NULL OR c.not_after > :now)`;
 // Texts are put together once: the cache of statements looks them up as they are.
 const findSql = `SELECT ${columns}, ${deviceColumns}
-  FROM credential c JOIN ${deviceTables} ON d.row = c.device
+  FROM ${deviceTables} JOIN credential c ON c.device = d.row
   WHERE c.lookup_hash = :hash AND ${usable}`;
 const listSql = `SELECT ${columns} FROM credential c
   WHERE c.device = :device AND ${usable} ORDER BY c.row`;

@@ -6,16 +6,17 @@ import { messageOf, NodeError } from '../core/errors.js';
 /**
  * The door to better-sqlite3: one open SQLite file. Nothing else imports the library.
  *
- * Calls into SQLite are synchronous, so this file never lets one wait for another process: a lock
+ * Calls into SQLite are synchronous, so none is left waiting here for another process: a lock
  * that is held elsewhere is tried again from a timer, not slept on, and the sockets of the node are
  * served meanwhile. Invariant: a transaction begins and ends inside one call of `write`, so within a
  * process transactions never overlap.
  */
 export type SqliteStatement = BetterSqlite3.Statement<unknown[], unknown>;
 
-const lockWaitMs = 10_000;
-/** The pause between two tries; importers leave longer gaps than this, see device-import. */
+/** The pause between two tries; importers leave longer gaps than this, see sqlite-import.ts. */
 const lockRetryMs = 4;
+/** Some ten seconds. */
+const lockTriesMax = 2_500;
 
 export class SqliteFile {
   readonly #path: string;
@@ -74,13 +75,12 @@ export class SqliteFile {
   }
 
   async #patiently<T>(what: string, run: () => T): Promise<T> {
-    const giveUpAt = performance.now() + lockWaitMs;
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       if (!this.#database.open) throw registryFailed(what, 'the registry is closed', '');
       try {
         return run();
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= giveUpAt) throw this.#failure(what, error);
+        if (!isBusy(error) || tries >= lockTriesMax) throw this.#failure(what, error);
       }
       await delay(lockRetryMs);
     }

@@ -10,5 +10,12 @@ export function uuidBytes(id: string): Buffer {
 /** The inverse of `uuidBytes`, lower case. */
 export function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const [a, b, c, d, e] = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ];
+  return `${a}-${b}-${c}-${d}-${e}`;
 }

@@ -1,0 +1,4 @@
+import { openTestRegistry } from '../../support/registry.js';
+import { registryContract } from './contract.js';
+
+registryContract('sqlite', openTestRegistry);
