@@ -17,7 +17,13 @@ export interface CommandLine {
   readonly rest: readonly string[];
 }
 
-const keysByFlag = new Map(configKeys.map((key) => [key.flag, key]));
+/** A key without a dot may be written as a key or as a flag: `--dataDir` is `--data-dir`. */
+const keysByFlag = new Map(
+  configKeys.flatMap((key) => [
+    [key.flag, key],
+    [`--${key.path}`, key],
+  ]),
+);
 const flagForm = /^(--[A-Za-z][\w.-]*)(?:=(.*))?$/s;
 
 /** Takes `--mqtt.port 1883`, `--mqtt.port=1883`, `--data-dir D`, `--config F` out of `argv`. */

@@ -18,6 +18,14 @@ test('configuration flags are taken out from anywhere, the rest is left in order
   check(['device', '--data-dir', 'x', 'list'], [['--data-dir', 'x']], ['device', 'list']);
   check(['--data-dir=a=b'], [['--data-dir', 'a=b']], []);
   check(['--drain-seconds', '-1'], [['--drain-seconds', '-1']], []);
+  check(
+    ['--drainSeconds=5', '--dataDir', 'x'],
+    [
+      ['--drainSeconds', '5'],
+      ['--dataDir', 'x'],
+    ],
+    [],
+  );
 });
 
 test('a misspelt flag with a dot is ours, others are the command’s', () => {
