@@ -147,13 +147,13 @@ export const limits = Object.freeze({
   tokenBytesMax: 255,
   /** Rotations with a grace period overlap; above this the oldest token ends at once. */
   credentialsPerDeviceMax: 8,
-  /** Profiles are kinds of device; an import with a wrong column must not make a million of them. */
+  /** Profiles are kinds of device; an import with a wrong column must not make a million. */
   profilesMax: 1_000,
   /** Changes are read four times a second; an hour covers a process that was suspended. */
   registryChangesKeptMs: 60 * 60_000,
   /** How long ClickHouse may be away and still learn that a device was deleted. */
   deletedDevicesKeptMs: 30 * 24 * 60 * 60_000,
-  /** Rows of one import transaction: long enough to share its sync, short enough to let others in. */
+  /** Rows of one import transaction: enough to share its sync, few enough to let others in. */
   importRowsMax: 10_000,
   /** One record of a CSV file, quoted line breaks included. */
   csvRecordBytesMax: 16 * kib,

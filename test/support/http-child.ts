@@ -1,0 +1,17 @@
+import { NodeError } from '../../src/core/errors.js';
+import { loadEngine } from '../../src/http/server.js';
+import { startHttp } from './http.js';
+
+/**
+ * Run with `fork`: tries to listen on the port of its first argument and tells its parent how it
+ * went. A second argument makes it give up the rights of root before it does.
+ */
+try {
+  await loadEngine(() => import('uWebSockets.js'));
+  if (process.argv[3] !== undefined && process.getuid?.() === 0) process.setuid?.(65534);
+  const fixture = await startHttp({ port: Number(process.argv[2]) });
+  process.send?.('listening');
+  await fixture.stop();
+} catch (thrown) {
+  process.send?.(thrown instanceof NodeError ? thrown.code : String(thrown));
+}
