@@ -4,6 +4,7 @@ import { type ClosedSegment, takeSegment } from './closed-segment.js';
 import type { JournalOptions } from './options.js';
 import type { Quarantine } from './quarantine.js';
 import type { SealedFile } from './sealed-file.js';
+import { segmentDataStart } from './segment-header.js';
 import type { SegmentStore } from './segment-store.js';
 
 /** How long a sealed file that could not be opened waits for the next attempt. */
@@ -64,7 +65,7 @@ export class ClosedQueue {
   }
 
   add(file: SealedFile): void {
-    this.bytes += file.end;
+    this.bytes += file.end - segmentDataStart;
     this.#enqueue(file);
   }
 
@@ -185,6 +186,6 @@ export class ClosedQueue {
 
   #forget(file: SealedFile): void {
     this.#taken.delete(file.name);
-    this.bytes -= file.end;
+    this.bytes -= file.end - segmentDataStart;
   }
 }

@@ -137,7 +137,13 @@ export class Committer {
     for (;;) {
       if (this.#filling.appends.length === 0) {
         this.#answerDurable(); // which may append again
-        if (this.#filling.appends.length === 0 && !(await this.#nextSegment())) break;
+        if (this.#filling.appends.length > 0) continue;
+        if (this.#cutRequested || this.#waiting.length > 0) this.#finishCurrent();
+        const head = this.#waiting[0];
+        // Nothing is awaited between this look and the end: no append can slip in unseen.
+        if (head === undefined) break;
+        await this.#takeSegment(head.bytes);
+        continue;
       }
       await this.#holdBack();
       await this.#commit();
@@ -146,20 +152,15 @@ export class Committer {
     this.#running = undefined;
   }
 
-  /** With nothing to write in the current segment: false when there is nothing to write at all. */
-  async #nextSegment(): Promise<boolean> {
-    if (this.#cutRequested || this.#waiting.length > 0) this.#finishCurrent();
-    const head = this.#waiting[0];
-    if (head === undefined) return false;
+  async #takeSegment(bytes: number): Promise<void> {
     try {
-      this.#current = await this.#source.take(head.bytes);
+      this.#current = await this.#source.take(bytes);
     } catch (thrown) {
       this.#refuse(journalError('open a journal segment', thrown));
-      return this.#filling.appends.length > 0;
+      return;
     }
     this.#fill();
     assert(this.#filling.appends.length > 0, 'a new segment has room for what it was taken for');
-    return true;
   }
 
   #finishCurrent(): void {

@@ -63,6 +63,7 @@ export class Journal {
   #recovering: Promise<void> | undefined;
   /** Monotonic time before which a failed journal does not try again. */
   #retryAt: number;
+  #attempts: number;
   #closing: boolean;
 
   /**
@@ -122,6 +123,7 @@ export class Journal {
     this.#cancelTick = () => {};
     this.#recovering = undefined;
     this.#retryAt = 0;
+    this.#attempts = 0;
     this.#closing = false;
   }
 
@@ -234,6 +236,8 @@ export class Journal {
     if (below !== undefined) this.#availability.refuse(below);
     else if (this.#availability.problem !== undefined) await this.#recover();
     else if (this.#chores.failed > 0) await this.#chores.retry();
+    // Only a commit proves that the disk works again.
+    if (this.#committer.failuresInRow === 0 && this.ready().ready) this.#attempts = 0;
     this.#gauges();
     this.#armTick();
   }
@@ -251,9 +255,9 @@ export class Journal {
     const now = this.#clock.monotonic();
     const failed = this.#availability.problem?.code === 'SLUICE_JOURNAL_FAILED';
     if (failed && now < this.#retryAt) return;
-    const doublings = Math.min(this.#committer.failuresInRow, 10);
-    const wait = limits.journalRetryMsMin * 2 ** doublings;
+    const wait = limits.journalRetryMsMin * 2 ** Math.min(this.#attempts, 10);
     this.#retryAt = now + Math.min(wait, limits.journalRetryMsMax);
+    this.#attempts += 1;
     if (this.#chores.failed > 0) await this.#chores.retry();
     await this.#prepare();
   }

@@ -128,7 +128,8 @@ class Recovery implements Recovered {
       } else if (this.#lastName === name) {
         await this.#setAside(found, fileBytes, 'the segment has a second file');
       } else if (found.state === 'sealed') {
-        const header = await this.#header(file);
+        // Whether it can be read matters when it is taken, and may be different by then.
+        const header = await this.#header(file).catch(() => undefined);
         this.sealed.push(this.#sealedFile(found, path, found.end, fileBytes, header));
         this.#lastName = name;
       } else {
@@ -186,10 +187,10 @@ class Recovery implements Recovered {
     path: string,
     end: number,
     fileBytes: number,
-    header: DecodedHeader,
+    header: DecodedHeader | undefined,
   ): SealedFile {
     const { name, journalId, number } = found;
-    const sinceMs = header.kind === 'header' ? header.header.preparedAtMs : this.#clock.now();
+    const sinceMs = header?.kind === 'header' ? header.header.preparedAtMs : this.#clock.now();
     const fixed = { name, journalId, number, path, end, fileBytes, sinceMs };
     return { ...fixed, recovered: true, recyclable: true };
   }
