@@ -119,7 +119,6 @@ export function createMetrics() {
       'sluice_registry_cache_misses_total',
       'Credential look-ups that asked the database',
     ),
-    devices: gauge('sluice_devices', 'Devices in the registry'),
 
     eventLoopDelay: gauge(
       'sluice_eventloop_delay_seconds',
