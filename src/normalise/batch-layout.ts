@@ -51,6 +51,12 @@ export const batchOffsets = Object.freeze({
   arena: headWords * 4 + rows * 48,
 });
 
+/**
+ * Bytes behind the arena that only the worker uses: a terminator behind the last message, and room
+ * for a look ahead of one word.
+ */
+export const arenaSlackBytes = 8;
+
 /** Words of the head. */
 export const BatchHead = { rows: 0, arenaUsed: 1, arenaBytes: 2 } as const;
 
@@ -95,7 +101,7 @@ export class BatchView {
 
 /** A new batch buffer whose arena holds `arenaBytes`. */
 export function allocateBatch(arenaBytes: number): ArrayBuffer {
-  const buffer = new ArrayBuffer(batchOffsets.arena + arenaBytes);
+  const buffer = new ArrayBuffer(batchOffsets.arena + arenaBytes + arenaSlackBytes);
   new Uint32Array(buffer)[BatchHead.arenaBytes] = arenaBytes;
   return buffer;
 }

@@ -41,7 +41,15 @@ export interface NormaliseResult {
   readonly integersWidened: number;
   /** Keys of a message that were overwritten by a later duplicate in the same object. */
   readonly duplicateKeys: number;
+  /**
+   * What a programmer error in the worker said, else undefined. The messages it concerns have the
+   * outcome `overload` and are in none of the records: never acknowledged, never half stored.
+   */
+  readonly fault: string | undefined;
 }
+
+/** Length of a journal segment's name, see `EncodedRecord.segmentNameAt`. */
+export const segmentNameBytes = 20;
 
 /** Value types as stored: the numbers of the Enum8 column `type`. */
 export const ValueType = { bool: 1, long: 2, double: 3, string: 4, json: 5 } as const;

@@ -1,0 +1,220 @@
+import { limits } from '../core/limits.js';
+import { Outcome } from '../core/outcome.js';
+import { NormaliseFlag } from './batch-layout.js';
+import { Character } from './characters.js';
+import { scanNumber, scanShortNumber } from './json-number.js';
+import { scanKeyText, scanString } from './json-string.js';
+import { afterSpace, literalEnd, scanNested } from './json-text.js';
+import { KeyField, valuesKey } from './key-dictionary.js';
+import { addNumericString } from './numeric-string.js';
+import { ValueType } from './result.js';
+import { envelopeKeySeen, fail, type Scan } from './scan.js';
+
+const { quote, comma, colon, minus, zero, nine, space, backslash } = Character;
+const { openBrace, openBracket, closeBrace, delete: deleteCharacter } = Character;
+
+// Copies: V8 folds the constants of a module itself, but not what it imports.
+const { entry: entryField, successor: successorField, words: wordsField } = KeyField;
+
+/** What an object is, for the prediction of its first key. */
+export const ObjectContext = { message: 0, values: 1, attributes: 2 } as const;
+
+/**
+ * @hot Scans the members of an object whose `{` is at `from` and adds one point per value that is
+ * not null. Returns the position behind `}`; the caller ends the run or rolls back.
+ *
+ * `depth` counts the containers open inside the object, itself included. With `envelope` the object
+ * may be an envelope: at a key `ts` or `values` scanning stops with `envelopeKeySeen`.
+ *
+ * Whether a key repeats is first asked of a set of 32 bits. Only when that cannot tell, the points
+ * so far are noted by key, once per object, and asked from then on: linear, whatever is sent.
+ */
+export function scanMembers(
+  scan: Scan,
+  from: number,
+  depth: number,
+  context: number,
+  envelope: boolean,
+): number {
+  const { arena, points, keys } = scan;
+  const { count: objectStart, textEnd: textsStart } = points;
+  const firstSlot = keys.firstKeySlot(scan.deviceWord, context);
+  const lowestKey = envelope ? valuesKey + 1 : 0;
+  scan.previous = -1;
+  scan.predicted = keys.firstKey[firstSlot]!;
+  scan.members = 0;
+  scan.seen = 0;
+  scan.tracked = false;
+  let at = scanPredicted(scan, from + 1, lowestKey);
+  if (at >= 0 && scan.members === 0) {
+    at = afterSpace(arena, at);
+    if (arena[at] === closeBrace) return at + 1;
+  }
+  for (;;) {
+    if (at < 0) at = ~at;
+    else {
+      at = scanMember(scan, at, depth, firstSlot, lowestKey, objectStart);
+      if (at < 0) return -1;
+    }
+    if (arena[at]! <= space) at = afterSpace(arena, at);
+    if (arena[at] !== comma) break;
+    at = scanPredicted(scan, at + 1, lowestKey);
+  }
+  if (arena[at] !== closeBrace) return fail(scan, Outcome.jsonSyntax, at);
+  if (points.dead > 0) points.removeDead(objectStart, textsStart);
+  return at + 1;
+}
+
+/**
+ * Scans members from `from` on as long as they have the predicted key, a short number, and a comma
+ * with at most one space behind it. Returns the complement of the position behind the last value
+ * when no comma follows it, else the position where a member should begin that is none of these.
+ *
+ * Without a call in its loop: what V8 has loaded of the arrays stays loaded.
+ */
+function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
+  const { view, points } = scan;
+  const { meta, num } = points;
+  const table = scan.keys.table;
+  const first = points.count;
+  let point = first;
+  let key = scan.predicted;
+  let previous = scan.previous;
+  let seen = scan.seen;
+  let at = from;
+  for (;;) {
+    const value = matchKey(view, table, key, at);
+    if (value === 0) break;
+    const entry = table[key + entryField]!;
+    const bit = 1 << entry;
+    if (entry < 0 || key < lowestKey || (seen & bit) !== 0) break;
+    const next = scanShortNumber(view, meta, num, point, entry, value);
+    if (next === 0) break;
+    seen |= bit;
+    point += 1;
+    previous = key;
+    key = table[key + successorField]!;
+    at = ~next;
+    if (next > 0) break;
+    at += 1;
+  }
+  scan.members += point - first;
+  scan.predicted = key;
+  scan.previous = previous;
+  scan.seen = seen;
+  points.count = point;
+  return at;
+}
+
+/** The position behind `"key":` when that is what stands at `at` or one space behind, else 0. */
+function matchKey(view: DataView, table: number[], key: number, at: number): number {
+  let position = at;
+  let word = view.getInt32(position, true);
+  if ((word & 0xff) === space) {
+    position += 1;
+    word = view.getInt32(position, true);
+  }
+  const size = table[key]!;
+  const end = position + size;
+  let field = key + wordsField;
+  if (word !== table[field]) return 0;
+  field += 1;
+  for (position += 4; position + 4 <= end; position += 4) {
+    if (view.getInt32(position, true) !== table[field]) return 0;
+    field += 1;
+  }
+  const mask = (1 << ((size & 3) << 3)) - 1;
+  return ((view.getInt32(position, true) ^ table[field]!) & mask) === 0 ? end : 0;
+}
+
+/** Scans one member, whatever it is. */
+function scanMember(
+  scan: Scan,
+  from: number,
+  depth: number,
+  firstSlot: number,
+  lowestKey: number,
+  objectStart: number,
+): number {
+  const { points, keys } = scan;
+  let key = scan.predicted;
+  let next = matchKey(scan.view, keys.table, key, from);
+  if (next === 0) {
+    next = scanKey(scan, from);
+    if (next < 0) return -1;
+    key = scan.key;
+    keys.remember(scan.previous, firstSlot, key);
+  }
+  if (key < lowestKey) return fail(scan, envelopeKeySeen, from);
+  scan.members += 1;
+  if (scan.members > limits.keysPerObjectMax) {
+    return fail(scan, Outcome.keysTooMany, afterSpace(scan.arena, from));
+  }
+  let entry = keys.table[key + entryField]!;
+  if (entry < 0) entry = keys.enter(key);
+  if ((scan.seen & (1 << entry)) === 0) scan.seen |= 1 << entry;
+  else {
+    if (!scan.tracked) points.trackKeys(keys.pointOf, objectStart);
+    scan.tracked = true;
+    scan.seen = -1;
+    points.replaceFormer(keys.pointOf, entry, objectStart);
+  }
+  scan.previous = key;
+  scan.predicted = keys.table[key + successorField]!;
+  return scanValue(scan, next, entry, depth);
+}
+
+/**
+ * Finds or adds the key at `from` (white space may stand before it), leaves its handle in `scan.key`
+ * and returns the position behind the colon.
+ */
+function scanKey(scan: Scan, from: number): number {
+  const { arena, keys } = scan;
+  const open = afterSpace(arena, from);
+  if (arena[open] !== quote) return fail(scan, Outcome.jsonSyntax, open);
+  let end = open + 1;
+  while (isPlain(arena[end]!)) end += 1;
+  const length = end - open - 1;
+  if (arena[end] === quote && length > 0 && length <= limits.keyCharactersMax) {
+    scan.key = keys.identify(arena, open + 1, end);
+    end += 1;
+  } else {
+    end = scanKeyText(scan, open + 1);
+    if (end < 0) return -1;
+    scan.key = keys.identify(scan.scratch, 0, scan.low);
+  }
+  end = afterSpace(arena, end);
+  return arena[end] === colon ? end + 1 : fail(scan, Outcome.jsonSyntax, end);
+}
+
+/** Printable ASCII that stands for itself. */
+function isPlain(byte: number): boolean {
+  return byte >= space && byte < deleteCharacter && byte !== quote && byte !== backslash;
+}
+
+/** Scans any value, white space before it included, and adds its point. */
+function scanValue(scan: Scan, from: number, entry: number, depth: number): number {
+  const { arena, points } = scan;
+  const at = afterSpace(arena, from);
+  const byte = arena[at]!;
+  if (byte === quote) {
+    const textAt = points.textEnd;
+    const end = scanString(scan, at + 1);
+    if (end < 0) return -1;
+    if ((scan.flags[scan.row]! & NormaliseFlag.castNumericStrings) !== 0)
+      addNumericString(scan, entry, textAt);
+    else points.addText(entry, ValueType.string);
+    return end;
+  }
+  if (byte === openBrace || byte === openBracket) {
+    const end = scanNested(scan, at, depth);
+    if (end >= 0) points.addText(entry, ValueType.json);
+    return end;
+  }
+  if ((byte >= zero && byte <= nine) || byte === minus) return scanNumber(scan, at, entry);
+  const end = literalEnd(arena, at);
+  if (end < 0) return fail(scan, Outcome.jsonSyntax, ~end);
+  if (byte === Character.t) points.addNumber(entry, ValueType.bool, 1);
+  else if (byte === Character.f) points.addNumber(entry, ValueType.bool, 0);
+  return end;
+}
