@@ -114,7 +114,11 @@ export class Group {
       this.segment = segment;
       this.from = segment.placedEnd;
     }
-    for (const record of append.records) this.#placeRecord(record, segment);
+    let place = segment.placedEnd;
+    for (const record of append.records) {
+      this.#placeRecord(record, segment, place);
+      place += recordBytes(record.bytes.byteLength);
+    }
     this.appends.push(append);
     this.bytes += append.bytes;
     segment.placedEnd += append.bytes;
@@ -126,8 +130,9 @@ export class Group {
     this.#flushScratch();
   }
 
-  #placeRecord(record: JournalRecord, segment: OpenSegment): void {
+  #placeRecord(record: JournalRecord, segment: OpenSegment, place: number): void {
     const { bytes, segmentNameAt } = record;
+    const { seed } = segment;
     if (segmentNameAt >= 0) bytes.set(segment.nameBytes, segmentNameAt);
     const header = {
       kind: record.kind,
@@ -135,9 +140,9 @@ export class Group {
       payloadBytes: bytes.byteLength,
       segmentNameAt,
       groupStart: this.from,
-      payloadChecksum: this.#crc32c(segment.seed, bytes, 0, bytes.byteLength),
+      payloadChecksum: this.#crc32c(seed, bytes, 0, bytes.byteLength),
     };
-    writeRecordHeader(this.#scratch, this.#view, this.#used, header, segment.seed, this.#crc32c);
+    writeRecordHeader(this.#scratch, this.#view, this.#used, header, place, seed, this.#crc32c);
     this.#used += recordHeaderBytes;
     this.#flushScratch();
     this.vectors.push(bytes);

@@ -9,10 +9,11 @@
  *   12  payload length           u32
  *   16  segment name at          u32, offset in the payload, 0xFFFFFFFF when it has none
  *   20  group start              u32, where in the file the record's group begins
- *   24  CRC-32C of the payload   u32  ┐ both continue from the segment header's checksum
- *   28  CRC-32C of bytes 0…27    u32  ┘
+ *   24  CRC-32C of the payload   u32, continues from the segment header's checksum
+ *   28  CRC-32C of bytes 0…27    u32, continues from that checksum XOR the record's place in the file
  *   32  payload
  *
+ * So a record counts only where it was written: not in another segment, and not as a copy elsewhere.
  * The header has a checksum of its own: when only the payload is damaged, the next record is known,
  * and so are the kind and rows of what was lost. Everything before `group start` was durable when the
  * record was written, so a hole there is damage and not the torn end of a crash.
@@ -67,12 +68,16 @@ export function paddingBytes(payloadBytes: number): number {
   return -payloadBytes & (recordAlignment - 1);
 }
 
-/** Writes the 32 bytes at `at` of `bytes`, which `view` covers from its first byte. */
+/**
+ * Writes the 32 bytes at `at` of `bytes`, which `view` covers from its first byte. `place` is where
+ * in its file the record begins, `seed` the checksum of its segment's header.
+ */
 export function writeRecordHeader(
   bytes: Uint8Array,
   view: DataView,
   at: number,
   header: RecordHeader,
+  place: number,
   seed: number,
   crc32c: Crc32c,
 ): void {
@@ -83,20 +88,21 @@ export function writeRecordHeader(
   view.setUint32(at + 16, header.segmentNameAt < 0 ? noName : header.segmentNameAt, true);
   view.setUint32(at + 20, header.groupStart, true);
   view.setUint32(at + 24, header.payloadChecksum, true);
-  view.setUint32(at + checksumAt, crc32c(seed, bytes, at, at + checksumAt), true);
+  view.setUint32(at + checksumAt, crc32c(seed ^ place, bytes, at, at + checksumAt), true);
 }
 
-/** Undefined when the 32 bytes at `at` are not a header written for the segment of `seed`. */
+/** Undefined when the 32 bytes at `at` are not a header written for `place` in this segment. */
 export function readRecordHeader(
   bytes: Uint8Array,
   view: DataView,
   at: number,
+  place: number,
   seed: number,
   crc32c: Crc32c,
 ): RecordHeader | undefined {
   if (view.getUint32(at, true) !== recordMagic) return undefined;
   const checksum = view.getUint32(at + checksumAt, true);
-  if (crc32c(seed, bytes, at, at + checksumAt) !== checksum) return undefined;
+  if (crc32c(seed ^ place, bytes, at, at + checksumAt) !== checksum) return undefined;
   const kind = view.getUint32(at + 4, true);
   if (kind < 1 || kind > recordKindMax) return undefined;
   const nameAt = view.getUint32(at + 16, true);

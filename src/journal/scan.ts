@@ -146,7 +146,7 @@ class Scanner {
   /** The header at `at`, which is in the window, if it is one of this segment and fits into it. */
   #header(at: number): RecordHeader | undefined {
     const { bytes, view, base } = this.window;
-    const header = readRecordHeader(bytes, view, at - base, this.#seed, this.#crc32c);
+    const header = readRecordHeader(bytes, view, at - base, at, this.#seed, this.#crc32c);
     if (header === undefined) return undefined;
     return at + recordBytes(header.payloadBytes) <= this.#limit ? header : undefined;
   }

@@ -76,6 +76,12 @@ export class FaultFs implements JournalFs {
     return this.#inode(path).content;
   }
 
+  truncate(path: string, size: number): void {
+    const inode = this.#inode(path);
+    inode.content = inode.content.slice(0, size);
+    inode.device = inode.device.slice(0, size);
+  }
+
   paths(): string[] {
     return [...this.#names.keys()];
   }

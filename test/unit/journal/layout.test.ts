@@ -32,7 +32,7 @@ const firstRecordHex = [
   '02000000', // the name is at byte 2 of them
   '00100000', // the group starts at byte 4096
   '1eab9d0c', // CRC-32C of the payload
-  '22193380', // CRC-32C of this header
+  '179e8771', // CRC-32C of this header, begun with the segment's XOR 4096
   '4142', // "AB"
   '33666139346330312d3030303030303030303432', // "3fa94c01-00000000042"
   '434445', // "CDE"
@@ -47,7 +47,7 @@ const secondRecordHex = [
   'ffffffff', // no name
   '00100000', // the same group
   'abc5641d',
-  'b875805a',
+  '2556bbbc',
   '3132333435363738',
 ].join('');
 
