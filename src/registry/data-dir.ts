@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, NodeError } from '../core/errors.js';
 import { isBusy, openSqliteFile, type SqliteFile } from './sqlite.js';
 
@@ -82,12 +82,20 @@ async function openLock(folder: string): Promise<SqliteFile> {
 export function ensureDataDirectory(folder: string): void {
   const probe = join(folder, `.write-test-${process.pid}`);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     writeFileSync(probe, '', { mode: 0o600 });
     rmSync(probe);
   } catch (error) {
     throw unusable(folder, error);
   }
+}
+
+/** Node's own recursive mkdir never ends where the parent exists and takes no folders (/proc). */
+function makeFolder(folder: string): void {
+  const parent = dirname(folder);
+  if (existsSync(folder)) return;
+  if (!existsSync(parent)) makeFolder(parent);
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 /** What the node on this directory says of itself, or undefined when none is running. */
