@@ -5,8 +5,8 @@ import { Sink } from './sink.js';
  * Cuts rows out of a Native block that this folder wrote, so that one refused row can be found and
  * set aside while its neighbours are stored. Off the hot path.
  *
- * Reads back only the column types that columns.ts writes; anything else breaks an assertion, because
- * the journal's checksum says that the bytes are ours.
+ * Reads back only the column types that columns.ts writes; anything else breaks an assertion,
+ * because the journal's checksum says that the bytes are ours.
  */
 
 /** Rows of a block. */
@@ -16,7 +16,9 @@ export function blockRows(block: Uint8Array): number {
   return cursor.varint();
 }
 
-/** A block of the rows `[from, to)` of `block`, all columns, types and dictionaries as they were. */
+/**
+ * A block of the rows `[from, to)` of `block`, all columns, types and dictionaries as they were.
+ */
 export function sliceBlock(block: Uint8Array, from: number, to: number): Uint8Array {
   const cursor = new Cursor(block);
   const columns = cursor.varint();

@@ -94,7 +94,9 @@ export class ClickhouseClient {
     });
   }
 
-  /** Rows of a SELECT, at most `rowsMax`; 64-bit integers come as strings, so none loses a digit. */
+  /**
+   * Rows of a SELECT, at most `rowsMax`; 64-bit integers come as strings, so none loses a digit.
+   */
   async query<Row>(
     sql: string,
     parameters: QueryParameters = {},

@@ -1,6 +1,7 @@
 /**
  * What the node and its ClickHouse process say to each other over the IPC channel of
- * `child_process.fork`. The password travels here and never on a command line or in the environment.
+ * `child_process.fork`. The password travels here and never on a command line or in the
+ * environment.
  */
 export interface EmbeddedStart {
   readonly kind: 'start';

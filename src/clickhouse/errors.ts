@@ -5,8 +5,8 @@
  *   retry   the cause is the server, the network or the configuration: the segment waits
  *   reject  the server understood the segment and will refuse these bytes for ever
  *
- * What is not in the table is retried and marked `known: false`, so that the caller raises an alarm:
- * a wrong retry delays data, a wrong reject loses it.
+ * What is not in the table is retried and marked `known: false`, so that the caller raises an
+ * alarm: a wrong retry delays data, a wrong reject loses it.
  */
 export interface Verdict {
   readonly verdict: 'retry' | 'reject';
@@ -53,7 +53,8 @@ const rows: readonly Row[] = [
   [691, 'UNKNOWN_ELEMENT_OF_ENUM', 'reject'],
   [229, 'QUERY_IS_TOO_LARGE', 'reject'], // more bytes than a body may have: bisecting helps
 
-  // The schema or the rights are not what the node needs: an operator mends that, the bytes are good.
+  // The schema or the rights are not what the node needs: an operator mends that, the bytes are
+  // good.
   [10, 'NOT_FOUND_COLUMN_IN_BLOCK', 'retry'],
   [16, 'NO_SUCH_COLUMN_IN_TABLE', 'retry'],
   [20, 'NUMBER_OF_COLUMNS_DOESNT_MATCH', 'retry'],
@@ -135,7 +136,9 @@ const chainMax = 8;
 const networkForm = /^(E[A-Z]{2,}|ERR_|HPE_|CERT_|DEPTH_|UNABLE_|SELF_)/;
 const silenceForm = /timeout|timed out|aborted|socket hang up/i;
 
-/** What to do after `thrown`: reads ClickHouse's errors, Node's network errors, and their causes. */
+/**
+ * What to do after `thrown`: reads ClickHouse's errors, Node's network errors, and their causes.
+ */
 export function classify(thrown: unknown): Verdict {
   const chain: Error[] = [];
   for (let error = thrown; error instanceof Error && chain.length < chainMax; error = error.cause) {
@@ -146,7 +149,8 @@ export function classify(thrown: unknown): Verdict {
     if (typeof code !== 'string') continue;
     if (/^\d+$/.test(code)) {
       const row = byCode.get(code);
-      // Our own name first: the transport takes it from the text, where a query may stand before it.
+      // Our own name first: the transport takes it from the text, where a query may stand before
+      // it.
       const name = row?.[1] ?? (typeof type === 'string' ? type : 'UNKNOWN');
       const verdict = row?.[2] ?? 'retry';
       return { verdict, code, name, message: error.message, known: row !== undefined };

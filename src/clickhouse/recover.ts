@@ -57,7 +57,9 @@ export async function recoverSegment(
   return { complete: complete || added === 0, added };
 }
 
-/** Rows of the segment that the table holds; two of one key count as one, as FINAL would have it. */
+/**
+ * Rows of the segment that the table holds; two of one key count as one, as FINAL would have it.
+ */
 async function stored(client: ClickhouseClient, segment: SegmentRows): Promise<number> {
   const distinct = segment.table === tables.telemetry ? 'uniqExact(device_id, key, ts)' : 'count()';
   const [row] = await client.query<{ stored: string }>(
@@ -135,7 +137,8 @@ WHERE (${rejectedColumns}, n) NOT IN (SELECT ${rejectedColumns}, n FROM (${numbe
 
 /**
  * What the materialized views `latest_writer` and `telemetry_changed_writer` make of the segment's
- * rows, see schema/clickhouse. Both tables keep the greatest version, so repeating this is harmless.
+ * rows, see schema/clickhouse. Both tables keep the greatest version, so repeating this is
+ * harmless.
  */
 async function repairDerived(client: ClickhouseClient, name: string): Promise<void> {
   const ms = (column: string): string => `toUInt128(toUnixTimestamp64Milli(${column}))`;

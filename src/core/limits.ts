@@ -27,8 +27,6 @@ export const limits = Object.freeze({
   batchEagerBytes: 32 * kib,
   /** 1 open + 2 with workers + 2 in the journal + 1 to hand over; memory = this × ~0.5 MiB in. */
   batchesMax: 8,
-  /** Points one batch can hold: 256 KiB of `"a":1,` are 43,691. */
-  batchPointsMax: 64 * kib,
 
   // ── rejected messages kept for the operator ─────────────────────────────────────────────────
   rejectedPayloadBytesMax: 1 * kib,
@@ -88,7 +86,9 @@ export const limits = Object.freeze({
   clientIdentifierBytesMax: 1024,
   /** Packets cut by a read boundary, at their declared size: 256 of the largest size at once. */
   mqttCarryBytesMax: 64 * mib,
-  /** While others wait for carry room, a packet that is not complete after this long is given up. */
+  /**
+   * While others wait for carry room, a packet that is not complete after this long is given up.
+   */
   mqttPacketStallMs: 10_000,
   /** Bytes read but not yet processed (no batch free, rate limit); above it no socket is read. */
   mqttHeldBytesMax: 64 * mib,

@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
- * Every metric of the node, in one place: the README's table is compared with this file. Labels come
- * from closed sets; no device id is ever a label. Hot code counts in plain fields and adds once per
- * batch.
+ * Every metric of the node, in one place: the README's table is compared with this file. Labels
+ * come from closed sets; no device id is ever a label. Hot code counts in plain fields and adds
+ * once per batch.
  */
 const secondsFast = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2];
 const secondsSlow = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
@@ -13,16 +13,33 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** Creates the metrics in a registry of their own, so that tests can have several nodes. */
 export function createMetrics() {
   const registry = new Registry();
-  const counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name, help, labelNames, registers: [registry] });
-  const gauge = (name: string, help: string, labelNames: string[] = []) =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
-  const histogram = (name: string, help: string, buckets: number[], labelNames: string[] = []) =>
-    new Histogram({ name, help, buckets, labelNames, registers: [registry] });
-
+  const make = makers(registry);
   return {
     registry,
+    ...connectionMetrics(make),
+    ...messageMetrics(make),
+    ...journalMetrics(make),
+    ...storageMetrics(make),
+    ...nodeMetrics(make),
+  };
+}
 
+type Makers = ReturnType<typeof makers>;
+
+function makers(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: (name: string, help: string, labelNames: string[] = []) =>
+      new Counter({ name, help, labelNames, registers }),
+    gauge: (name: string, help: string, labelNames: string[] = []) =>
+      new Gauge({ name, help, labelNames, registers }),
+    histogram: (name: string, help: string, buckets: number[], labelNames: string[] = []) =>
+      new Histogram({ name, help, buckets, labelNames, registers }),
+  };
+}
+
+function connectionMetrics({ counter, gauge }: Makers) {
+  return {
     connections: gauge('sluice_connections', 'Open connections', ['protocol']),
     connectionsRefused: counter(
       'sluice_connections_refused_total',
@@ -39,12 +56,15 @@ export function createMetrics() {
       'Times reading from a socket was paused, by reason',
       ['reason'],
     ),
-
     willsDropped: counter(
       'sluice_mqtt_wills_dropped_total',
       'Wills not published because too many waited for room in a batch',
     ),
+  };
+}
 
+function messageMetrics({ counter, gauge, histogram }: Makers) {
+  return {
     messagesReceived: counter(
       'sluice_messages_received_total',
       'Messages received, before they are checked',
@@ -78,7 +98,11 @@ export function createMetrics() {
       'Messages per batch handed to a worker',
       [1, 4, 16, 64, 256, 1024, 4096],
     ),
+  };
+}
 
+function journalMetrics({ counter, gauge, histogram }: Makers) {
+  return {
     journalBytes: gauge('sluice_journal_bytes', 'Bytes of segments not yet stored in ClickHouse'),
     journalOldest: gauge(
       'sluice_journal_oldest_seconds',
@@ -97,7 +121,11 @@ export function createMetrics() {
       'Records or rows set aside because they are damaged or refused',
       ['reason'],
     ),
+  };
+}
 
+function storageMetrics({ counter, gauge, histogram }: Makers) {
+  return {
     insertDuration: histogram(
       'sluice_insert_duration_seconds',
       'One INSERT into ClickHouse',
@@ -110,7 +138,11 @@ export function createMetrics() {
     ),
     insertRetries: counter('sluice_insert_retries_total', 'Inserts to be repeated', ['code']),
     clickhouseUp: gauge('sluice_clickhouse_up', '1 while ClickHouse answers'),
+  };
+}
 
+function nodeMetrics({ counter, gauge }: Makers) {
+  return {
     credentialCacheHits: counter(
       'sluice_registry_cache_hits_total',
       'Credential look-ups answered from memory',
@@ -119,7 +151,6 @@ export function createMetrics() {
       'sluice_registry_cache_misses_total',
       'Credential look-ups that asked the database',
     ),
-
     eventLoopDelay: gauge(
       'sluice_eventloop_delay_seconds',
       '99th percentile of the event-loop delay since the last scrape',

@@ -100,7 +100,9 @@ export class Batch {
     this.rows = row + 1;
   }
 
-  /** Marks the row just added as refused by the protocol, with the outcome that it will settle to. */
+  /**
+   * Marks the row just added as refused by the protocol, with the outcome that it will settle to.
+   */
   refuseLastRow(outcome: number): void {
     const row = this.rows - 1;
     this.view.kind[row] = kinds.refused;

@@ -25,8 +25,8 @@ export interface BatchPacing {
  *     free ──open()──► open ──sealed──► sink (worker → journal) ──recycle()──► free
  *
  * Batching follows load: with nothing in flight a batch leaves at the end of the event-loop turn it
- * was opened in; while others are in flight it fills. `free + open + in flight = batchesMax` always,
- * which bounds the memory; with none free the protocols stop reading (`whenRoom`).
+ * was opened in; while others are in flight it fills. `free + open + in flight = batchesMax`
+ * always, which bounds the memory; with none free the protocols stop reading (`whenRoom`).
  */
 export class Batcher {
   readonly #clock: Clock;
@@ -62,8 +62,8 @@ export class Batcher {
   }
 
   /**
-   * The open batch with at least one free row and `bytes` free in its arena, or undefined when every
-   * batch is busy: stop reading and call `whenRoom`. Fills nothing in; see `Batch.addRow`.
+   * The open batch with at least one free row and `bytes` free in its arena, or undefined when
+   * every batch is busy: stop reading and call `whenRoom`. Fills nothing in; see `Batch.addRow`.
    */
   open(bytes: number): Batch | undefined {
     const batch = this.#open;

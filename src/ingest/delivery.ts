@@ -33,8 +33,8 @@ interface Portion {
  * Puts one segment into ClickHouse, exactly once.
  *
  * A segment that was never sent is one INSERT per table. Anything that may have been sent before is
- * compared with the table first (`recoverSegment`). What ClickHouse refuses for good is halved until
- * single rows are left; those go to the quarantine and the rest is stored.
+ * compared with the table first (`recoverSegment`). What ClickHouse refuses for good is halved
+ * until single rows are left; those go to the quarantine and the rest is stored.
  */
 export class SegmentDelivery {
   readonly #logger: Logger;
@@ -48,8 +48,8 @@ export class SegmentDelivery {
   }
 
   /**
-   * Resolves with the number of points stored. Rejects with what may be tried again, see `classify`.
-   * `first` is true when nobody can have sent any of it before.
+   * Resolves with the number of points stored. Rejects with what may be tried again, see
+   * `classify`. `first` is true when nobody can have sent any of it before.
    */
   async deliver(segment: ClosedSegment, first: boolean): Promise<number> {
     let refused = 0;

@@ -19,7 +19,10 @@ interface Passage {
   failure: Outcome | undefined;
 }
 
-/** What the pipeline tells about accepted attributes, so that reads see them before they are shipped. */
+/**
+ * What the pipeline tells about accepted attributes, so that reads see them before they are
+ * shipped.
+ */
 export type AttributesListener = (packed: Uint8Array) => void;
 
 /**

@@ -9,8 +9,9 @@ const tasksPerWorker = 2;
 /**
  * The worker threads that normalise batches; the only door to Piscina.
  *
- * A task's buffers are transferred to the worker and back. A worker that dies takes its buffers with
- * it: `run` rejects, the caller settles those messages as not stored, Piscina starts another worker.
+ * A task's buffers are transferred to the worker and back. A worker that dies takes its buffers
+ * with it: `run` rejects, the caller settles those messages as not stored, Piscina starts another
+ * worker.
  */
 export class NormalisePool {
   readonly #piscina: Piscina<NormaliseTask, NormaliseResult>;

@@ -21,7 +21,8 @@ export type AttributesStore = (packed: Uint8Array) => Promise<void>;
  *                                   └ reject: bisect, quarantine the guilty rows, the rest goes on
  *
  * Nothing here is on the path of an acknowledgement. A segment is released only when every part of
- * it is where it belongs, so a crash at any point repeats the segment and the tokens make that void.
+ * it is where it belongs, so a crash at any point repeats the segment and the tokens make that
+ * void.
  */
 export class Shipper {
   readonly #clock: Clock;

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickhouseClient, type ClickhouseOptions } from '../clickhouse/client.js';
-import { writeDevices } from '../clickhouse/devices.js';
 import { migrate } from '../clickhouse/migrate.js';
 import { runRollup } from '../clickhouse/rollup.js';
 import type { Clock } from '../core/clock.js';
@@ -10,10 +9,10 @@ import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import { packageRoot } from '../core/package-root.js';
 import type { Journal } from '../journal/journal.js';
-import { type ChangedDevice, readDeviceFeed } from '../registry/device-feed.js';
 import type { Registry } from '../registry/registry.js';
 import { backoff } from './backoff.js';
 import { SegmentDelivery } from './delivery.js';
+import { DeviceMirror } from './device-mirror.js';
 import { Periodic } from './periodic.js';
 import { type AttributesStore, Shipper } from './shipper.js';
 
@@ -23,7 +22,6 @@ export interface StorageOptions extends ClickhouseOptions {
 }
 
 const devicesEveryMs = 500;
-const devicesPerPage = 5_000;
 const rollupEveryMs = 60_000;
 const drainLookMs = 20;
 
@@ -37,13 +35,12 @@ export class Storage {
   readonly #logger: Logger;
   readonly #options: StorageOptions;
   readonly #journal: Journal;
-  readonly #registry: Registry;
+  readonly #mirror: DeviceMirror;
   readonly #client: ClickhouseClient;
   readonly #shipper: Shipper;
   readonly #abort: AbortController;
   #connecting: Promise<void>;
   #periodics: Periodic[];
-  #devicesSince: number | undefined;
 
   constructor(
     clock: Clock,
@@ -58,14 +55,13 @@ export class Storage {
     this.#logger = logger;
     this.#options = options;
     this.#journal = journal;
-    this.#registry = registry;
     this.#client = new ClickhouseClient(options);
+    this.#mirror = new DeviceMirror(this.#client, registry);
     const delivery = new SegmentDelivery(logger, this.#client, journal);
     this.#shipper = new Shipper(clock, logger, metrics, journal, delivery, attributes);
     this.#abort = new AbortController();
     this.#connecting = Promise.resolve();
     this.#periodics = [];
-    this.#devicesSince = undefined;
   }
 
   /**
@@ -143,30 +139,10 @@ export class Storage {
     this.#shipper.start(this.#options.insertsInFlight);
     const logger = this.#logger;
     this.#periodics = [
-      new Periodic(logger, 'devices_mirror', devicesEveryMs, () => this.#mirrorDevices()),
+      new Periodic(logger, 'devices_mirror', devicesEveryMs, () => this.#mirror.run()),
       new Periodic(logger, 'rollup', rollupEveryMs, async () => {
         await runRollup(this.#client, this.#clock);
       }),
     ];
-  }
-
-  async #mirrorDevices(): Promise<void> {
-    this.#devicesSince ??= await this.#newestDevice();
-    this.#devicesSince = await readDeviceFeed(
-      this.#registry,
-      this.#devicesSince,
-      devicesPerPage,
-      async (page: readonly ChangedDevice[]) => {
-        await writeDevices(this.#client, page);
-      },
-    );
-  }
-
-  /** The position that ClickHouse has reached, so that nothing about it is kept here. */
-  async #newestDevice(): Promise<number> {
-    const rows = await this.#client.query<{ version: string }>(
-      'SELECT max(version) AS version FROM device_versions',
-    );
-    return Number(rows[0]?.version ?? 0);
   }
 }

@@ -62,9 +62,10 @@ const loneSurrogate = /\p{Cs}/u;
  * change that was read from the registry's feed (within 0.5 s of its commit).
  *
  * The maps are keyed by the token itself. What their timing tells is nothing to work with: a
- * look-up hashes all characters with a seed drawn at process start and compares characters only with a key
- * of the same hash, so a guess that shares its first characters with a real token takes the same
- * path as one that does not. Tokens that are not in memory are compared as SHA-256 by the database.
+ * look-up hashes all characters with a seed drawn at process start and compares characters only
+ * with a key of the same hash, so a guess that shares its first characters with a real token takes
+ * the same path as one that does not. Tokens that are not in memory are compared as SHA-256 by the
+ * database.
  */
 export class CredentialCache {
   readonly #clock: Clock;
@@ -264,7 +265,8 @@ export class CredentialCache {
     let admitted = false;
     for (const change of page.changes) {
       if (change.entity === 'profile') {
-        profiles.add(change.id);
+        // One just created or deleted is no device's.
+        if (change.kind === 'updated') profiles.add(change.id);
         continue;
       }
       if (change.kind === 'created' || change.kind === 'added') admitted = true;

@@ -95,7 +95,12 @@ function makeFolder(folder: string): void {
   const parent = dirname(folder);
   if (existsSync(folder)) return;
   if (!existsSync(parent)) makeFolder(parent);
-  mkdirSync(folder, { mode: 0o700 });
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(folder)) throw error;
+  }
 }
 
 /** What the node on this directory says of itself, or undefined when none is running. */

@@ -1,7 +1,7 @@
 import type { DeviceId } from '../core/ids.js';
 import type { AttributeRecord, AttributeValue, ValueType } from '../normalise/result.js';
+import type { ChangedDevice } from './changed-device.js';
 import type { DeviceFields } from './device.js';
-import type { ChangedDevice } from './device-feed.js';
 import type { DeviceImport, ImportOptions } from './device-import.js';
 import type { Profile, ProfileDraft, ProfileId } from './profile.js';
 
@@ -52,7 +52,7 @@ export interface Registry {
   /** One more access token beside those it has. Rejects as `createDevice` and for too many. */
   addToken(device: DeviceId, token: TokenDraft): Promise<AccessToken>;
   /** A new token; those before end after `graceMs` (0: at once). */
-  rotateToken(device: DeviceId, token: string | undefined, graceMs: number): Promise<AccessToken>;
+  rotateToken(device: DeviceId, token: string | undefined, graceMs: number): Promise<RotatedToken>;
   /** False when the device has no such credential. */
   removeCredential(device: DeviceId, credential: CredentialId): Promise<boolean>;
 
@@ -149,6 +149,11 @@ export interface TokenDraft {
 
 export interface AccessToken extends Credential {
   readonly token: string;
+}
+
+export interface RotatedToken extends AccessToken {
+  /** When the tokens before it end at the latest. */
+  readonly previousUntil: number;
 }
 
 export type AttributeScope = 'client' | 'shared' | 'server';

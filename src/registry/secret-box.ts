@@ -20,8 +20,8 @@ const form = 1;
 
 /**
  * Seals secrets that must be shown again, with AES-256-GCM and a key in a file of its own: a copy
- * of the database alone shows nothing. What is sealed is bound to its look-up hash, so a sealed secret
- * moved to another row does not open.
+ * of the database alone shows nothing. What is sealed is bound to its look-up hash, so a sealed
+ * secret moved to another row does not open.
  *
  *     ┌ 1 ┬ nonce, 12 bytes ┬ ciphertext ┬ tag, 16 bytes ┐
  *

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { DeviceId } from '../core/ids.js';
 import { limits } from '../core/limits.js';
-import type { ChangedDevice } from './device-feed.js';
+import type { ChangedDevice } from './changed-device.js';
 import type { Change, ChangePage } from './registry.js';
 import type { SqliteFile } from './sqlite.js';
 import { uuidBytes, uuidText } from './uuid-bytes.js';

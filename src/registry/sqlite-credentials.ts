@@ -136,8 +136,11 @@ export class SqliteCredentials {
     );
   }
 
-  /** Ends the device's tokens after `graceMs`, those that would end before as they would. */
-  retireTokens(device: DeviceKey, graceMs: number): void {
+  /**
+   * Ends the device's tokens after `graceMs`, those that would end before as they would. Returns
+   * when the last of them ends.
+   */
+  retireTokens(device: DeviceKey, graceMs: number): number {
     const until = this.#clock.now() + graceMs;
     if (graceMs > 0) {
       const sql = `UPDATE credential SET not_after = min(coalesce(not_after, :until), :until)
@@ -152,6 +155,7 @@ export class SqliteCredentials {
       device.row,
       keep,
     );
+    return until;
   }
 
   remove(device: DeviceKey, credential: CredentialId): boolean {

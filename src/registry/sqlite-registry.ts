@@ -4,8 +4,8 @@ import { messageOf } from '../core/errors.js';
 import type { DeviceId } from '../core/ids.js';
 import type { Logger } from '../core/logger.js';
 import type { AttributeRecord } from '../normalise/result.js';
+import type { ChangedDevice } from './changed-device.js';
 import { ensureDataDirectory } from './data-dir.js';
-import type { ChangedDevice } from './device-feed.js';
 import type { DeviceImport, ImportOptions } from './device-import.js';
 import type { Profile, ProfileDraft, ProfileId } from './profile.js';
 import type {
@@ -24,6 +24,7 @@ import type {
   DeviceQuery,
   DeviceRecord,
   Registry,
+  RotatedToken,
   TokenDraft,
 } from './registry.js';
 import { SecretBox } from './secret-box.js';
@@ -37,8 +38,8 @@ import { migrateSqlite } from './sqlite-migrate.js';
 import { SqliteProfiles } from './sqlite-profiles.js';
 import { SqliteWatch } from './sqlite-watch.js';
 
-export const registryFileName = 'registry.sqlite';
-export const secretKeyFileName = 'secret.key';
+const registryFileName = 'registry.sqlite';
+const secretKeyFileName = 'secret.key';
 
 /** While another process recovers or removes the file's log, an open waits this long. */
 const openWaitMs = 5_000;
@@ -196,12 +197,12 @@ export class SqliteRegistry implements Registry {
     });
   }
 
-  rotateToken(device: DeviceId, token: string | undefined, graceMs: number): Promise<AccessToken> {
+  rotateToken(device: DeviceId, token: string | undefined, graceMs: number): Promise<RotatedToken> {
     return this.#change('rotate a token', () => {
       const row = this.#devices.existing(device);
-      this.#credentials.retireTokens(row, graceMs);
+      const previousUntil = this.#credentials.retireTokens(row, graceMs);
       this.#credentials.announceAdded(row);
-      return this.#credentials.addToken(row, { token });
+      return { ...this.#credentials.addToken(row, { token }), previousUntil };
     });
   }
 

@@ -8,8 +8,8 @@ import { messageOf, NodeError } from '../core/errors.js';
  *
  * Calls into SQLite are synchronous, so none is left waiting here for another process: a lock
  * that is held elsewhere is tried again from a timer, not slept on, and the sockets of the node are
- * served meanwhile. Invariant: a transaction begins and ends inside one call of `write`, so within a
- * process transactions never overlap.
+ * served meanwhile. Invariant: a transaction begins and ends inside one call of `write`, so within
+ * a process transactions never overlap.
  */
 export type SqliteStatement = BetterSqlite3.Statement<unknown[], unknown>;
 

@@ -7,8 +7,8 @@ import { NodeProcess } from '../support/node-process.js';
 import { Random } from '../support/random.js';
 
 /**
- * `kill -9` under load, then the ledger is compared with the table: every acknowledged message is in
- * ClickHouse once, and no message is in it twice.
+ * `kill -9` under load, then the ledger is compared with the table: every acknowledged message is
+ * in ClickHouse once, and no message is in it twice.
  */
 const rounds = 25;
 const random = new Random();
@@ -112,7 +112,9 @@ async function storedNumbers(node: NodeProcess): Promise<number[]> {
   }
 }
 
-/** Process ids of the direct children: the embedded ClickHouse, none while it is being restarted. */
+/**
+ * Process ids of the direct children: the embedded ClickHouse, none while it is being restarted.
+ */
 function childrenOf(pid: number): number[] {
   const found = spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' });
   return found.stdout.split('\n').filter(Boolean).map(Number);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { limits } from '../../../src/core/limits.js';
-import { type ChangedDevice, readDeviceFeed } from '../../../src/registry/device-feed.js';
 import type { Change, Registry } from '../../../src/registry/registry.js';
 import { soon } from '../../support/registry.js';
 import type { ContractTests } from './contract-test.js';
@@ -158,24 +157,6 @@ function deviceFeed(tests: ContractTests): void {
     );
     assert.equal(new Set(changed.map(({ version }) => version)).size, 3);
     assert.ok((changed[2]?.version ?? 0) < (await registry.lastChange()));
-  });
-
-  tests.test('the device feed repeats a page that was not delivered', async (registry) => {
-    for (const name of ['a', 'b', 'c']) await registry.createDevice({ name });
-    const pages: string[] = [];
-    let failures = 1;
-    const deliver = async (page: readonly ChangedDevice[]): Promise<void> => {
-      pages.push(page.map(({ name }) => name).join(''));
-      if (page[0]?.name === 'c' && failures > 0) {
-        failures -= 1;
-        throw new Error('ClickHouse is away');
-      }
-    };
-    await assert.rejects(readDeviceFeed(registry, 0, 2, deliver), /away/);
-    const position = await readDeviceFeed(registry, 0, 2, deliver);
-    assert.deepEqual(pages, ['ab', 'c', 'ab', 'c']);
-    assert.equal(position, await registry.lastChange());
-    assert.equal(await readDeviceFeed(registry, position, 2, deliver), position);
   });
 }
 
