@@ -102,6 +102,6 @@ export class BatchView {
 /** A new batch buffer whose arena holds `arenaBytes`. */
 export function allocateBatch(arenaBytes: number): ArrayBuffer {
   const buffer = new ArrayBuffer(batchOffsets.arena + arenaBytes + arenaSlackBytes);
-  new Uint32Array(buffer)[BatchHead.arenaBytes] = arenaBytes;
+  new Uint32Array(buffer, 0, headWords)[BatchHead.arenaBytes] = arenaBytes;
   return buffer;
 }

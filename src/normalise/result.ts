@@ -1,6 +1,6 @@
 /**
- * What a worker hands back for one batch, and the task it was given. Both buffers are transferred in
- * both directions, so nothing is copied and the main thread recycles them.
+ * What a worker hands back for one batch, and the task it was given. Both buffers are transferred
+ * in both directions, so nothing is copied and the main thread recycles them.
  */
 export interface NormaliseTask {
   /** A batch, see batch-layout.ts. */
