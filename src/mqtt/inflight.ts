@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.js';
+import { limits } from '../core/limits.js';
 
 /** What is known of a packet identifier of a QoS 2 message that a client sent. */
 export const ReceivedState = { none: 0, pending: 1, received: 2 } as const;
@@ -6,7 +7,6 @@ export type ReceivedState = (typeof ReceivedState)[keyof typeof ReceivedState];
 
 /** A full table: two bits for each of the 65,536 packet identifiers. */
 const tableBytes = 65_536 / 4;
-const sparseMax = 128;
 
 /**
  * The QoS 2 packet identifiers of one connection, from PUBLISH until PUBREL: a repeated one is not
@@ -15,7 +15,7 @@ const sparseMax = 128;
  *     none ──PUBLISH──► pending ──durable, PUBREC──► received ──PUBREL, PUBCOMP──► none
  *
  * A 5.0 client is held to its Receive Maximum. 3.x has no such word, and a client that sends its
- * backlog at once is not wrong: above 128 identifiers the map becomes a table of 16 KiB that holds
+ * backlog at once is not wrong: above `inflightQos2Max` the map becomes a table of 16 KiB that holds
  * them all, so the memory is bounded by the size of the identifier space.
  */
 export class ReceivedIdentifiers {
@@ -44,7 +44,8 @@ export class ReceivedIdentifiers {
     if (before !== ReceivedState.none && state === ReceivedState.none) this.#count -= 1;
     if (before === ReceivedState.received) this.awaitingRelease -= 1;
     if (state === ReceivedState.received) this.awaitingRelease += 1;
-    if (this.#count > sparseMax && this.#sparse !== undefined) this.#spread(this.#sparse);
+    if (this.#count > limits.inflightQos2Max && this.#sparse !== undefined)
+      this.#spread(this.#sparse);
     if (this.#sparse !== undefined) {
       if (state === ReceivedState.none) this.#sparse.delete(identifier);
       else this.#sparse.set(identifier, state);

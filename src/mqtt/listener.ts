@@ -5,7 +5,7 @@ import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import type { Sessions } from '../device/sessions.js';
-import { Connection, PauseReason } from './connection.js';
+import { Connection, PauseReason, type Wire } from './connection.js';
 import { Hub, type MessageSink } from './hub.js';
 import type { TokenSource } from './lookups.js';
 import type { MqttOptions } from './options.js';
@@ -21,6 +21,16 @@ const settledLookMs = 10;
 /** Where a socket keeps its connection: found without a map, and without a closure per socket. */
 const connectionOf = Symbol('connection');
 type MqttSocket = Socket & { [connectionOf]?: Connection };
+
+/** What carries a connection's bytes tells the listener through this. */
+export interface Carrier {
+  /** Bytes arrived; the listener keeps no view of them beyond the call. */
+  receive(bytes: Buffer): void;
+  /** What was written has left. */
+  drained(): void;
+  /** The carrier is gone; called once, also after `destroy`. */
+  closed(): void;
+}
 
 /**
  * Listens for MQTT over TCP. `connections.length ≤ connectionsMax` always; every connection is at
@@ -116,24 +126,48 @@ export class MqttListener {
   // ── one socket ────────────────────────────────────────────────────────────────────────────────
 
   #accept(socket: MqttSocket): void {
-    if (this.#stopping || this.#connections.length >= this.#options.connectionsMax) {
-      socket.on('error', ignore);
+    socket.on('error', ignore);
+    const connection = this.#add(socket);
+    if (connection === undefined) {
       socket.destroy();
-      const reason = this.#stopping ? 'shutdown' : 'connectionsMax';
-      this.#metrics.connectionsRefused.inc({ protocol: 'mqtt', reason });
-      this.#logger.limited('mqtt_connection_refused', { reason });
       return;
     }
     socket.setNoDelay(true);
-    const connection = new Connection(socket, this.#hub);
     socket[connectionOf] = connection;
+    socket.on('drain', onDrain);
+    socket.on('close', onClose);
+  }
+
+  /**
+   * Serves MQTT over something else than a TCP socket, e.g. WebSocket; undefined when no connection
+   * is taken any more. The caller reports bytes, and both ends of a full write buffer.
+   */
+  attach(wire: Wire): Carrier | undefined {
+    const connection = this.#add(wire);
+    if (connection === undefined) return undefined;
+    return {
+      receive: (bytes) => {
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        this.#receiver.receive(connection, bytes, view, bytes.length);
+      },
+      drained: () => connection.unpause(PauseReason.writes),
+      closed: () => connection.gone(),
+    };
+  }
+
+  #add(wire: Wire): Connection | undefined {
+    if (this.#stopping || this.#connections.length >= this.#options.connectionsMax) {
+      const reason = this.#stopping ? 'shutdown' : 'connectionsMax';
+      this.#metrics.connectionsRefused.inc({ protocol: 'mqtt', reason });
+      this.#logger.limited('mqtt_connection_refused', { reason });
+      return undefined;
+    }
+    const connection = new Connection(wire, this.#hub);
     connection.slot = this.#connections.length;
     this.#connections.push(connection);
     this.#metrics.connections.inc({ protocol: 'mqtt' });
-    socket.on('error', ignore);
-    socket.on('drain', onDrain);
-    socket.on('close', onClose);
     if (this.#memoryPaused) connection.pause(PauseReason.memory);
+    return connection;
   }
 
   #remove(connection: Connection): void {

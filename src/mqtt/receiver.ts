@@ -205,6 +205,10 @@ export class Receiver {
     connection.heldFrom = 0;
     connection.heldTo = held.length;
     this.#hub.heldBudget.take(held.length);
+    if (held.length > heldMaxOf(connection)) {
+      connection.disconnect(ReasonCode.quotaExceeded, 'quota');
+      return;
+    }
     if (this.#hub.heldBudget.exceeded) this.#hub.onMemoryExceeded();
   }
 
@@ -223,6 +227,15 @@ export class Receiver {
     });
     connection.finish('internalError');
   }
+}
+
+/**
+ * A paused socket delivers nothing, so more than a read is only held when a carrier cannot pause at
+ * once; it may be trusted with a packet of the largest size, a peer without CONNACK with less.
+ */
+function heldMaxOf(connection: Connection): number {
+  if (connection.state !== ConnectionState.connected) return limits.bytesBeforeConnackMax;
+  return connection.hub.options.packetBytesMax + limits.bytesBeforeConnackMax;
 }
 
 /** A view for `scan` over bytes that are not the shared read buffer. */

@@ -18,6 +18,7 @@ const ourPauses = PauseReason.room | PauseReason.rate | PauseReason.carry | Paus
  * never completes while others wait for its room, and the end of lingering.
  */
 export function inspect(hub: Hub, connection: Connection): void {
+  if ((connection.pauses & ourPauses) !== 0) return;
   const quiet = hub.now - connection.since - slackMs;
   switch (connection.state) {
     case ConnectionState.awaitingConnect:
@@ -41,7 +42,6 @@ export function inspect(hub: Hub, connection: Connection): void {
 }
 
 function inspectConnected(hub: Hub, connection: Connection, quiet: number): void {
-  if ((connection.pauses & ourPauses) !== 0) return;
   if ((connection.pauses & PauseReason.writes) !== 0 && quiet > limits.writeStallMs) {
     connection.finish('writeStalled');
     connection.wire.destroy();
