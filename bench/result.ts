@@ -46,6 +46,8 @@ export interface RoundFigures {
   maxMs: number | undefined;
   senderBusy: number;
   senderBound: boolean;
+  /** Cores busy with anything but server, ClickHouse and sender. */
+  foreignCores: number;
   clean: boolean;
   note: string;
 }

@@ -12,7 +12,7 @@ export interface IdleOptions {
   progress: (text: string) => void;
 }
 
-/** Connections that come and go before the first reading, so that start-up costs are not counted. */
+/** Connections that come and go before the first reading: start-up costs are not counted. */
 const warmConnections = 500;
 
 /**
@@ -39,7 +39,7 @@ export async function runIdle(
   const goal = { kind: 'atMost', measure: 'bytesPerConnection', must: 8192, reach: 5120 } as const;
   return {
     id: 'f-idle',
-    title: `${options.connections.toLocaleString('en')} idle connections that published once`,
+    title: `MQTT, ${options.connections.toLocaleString('en')} idle connections that published once`,
     protocol: 'MQTT idle',
     unit: 'connections',
     servers,

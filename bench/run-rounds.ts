@@ -42,7 +42,8 @@ export async function runRounds(
       options.progress(
         `${scenario.id} round ${round + 1} ${server.name}: ` +
           `${Math.round(figures.perSecond).toLocaleString('en')} ${scenario.unit}/s, ` +
-          `${figures.cores.toFixed(2)} cores, sender ${figures.senderBusy.toFixed(2)}` +
+          `${figures.cores.toFixed(2)} cores, sender ${figures.senderBusy.toFixed(2)}, ` +
+          `others ${figures.foreignCores.toFixed(2)}` +
           `${bound}${flag}`,
       );
     }
@@ -107,6 +108,7 @@ function figuresOf(result: SenderResult, note: string): RoundFigures {
     maxMs: result.latency?.max,
     senderBusy: busy,
     senderBound: bound,
+    foreignCores: result.foreignCores,
     clean: note === '',
     note,
   };

@@ -25,6 +25,7 @@ interface Climb {
   secondsUntilStored: number;
   journalGrowthMiB: number;
   memoryGrowthPercent: number;
+  clickhouseMiB: string;
   bytesPerPoint: number;
   bytesPerPointWithHelpers: number;
   nodeCores: number;
@@ -37,6 +38,7 @@ interface Climb {
 interface Sample {
   journalBytes: number;
   nodeBytes: number;
+  clickhouseBytes: number;
 }
 
 const storedWithinSeconds = 10;
@@ -68,7 +70,7 @@ export async function runSustained(options: SustainedOptions): Promise<ScenarioR
   if (best === undefined) throw new Error('no rate to try');
   return {
     id: 'g',
-    title: `Sustained for ${options.seconds} s, QoS 1, ten keys, both cores shared`,
+    title: `MQTT QoS 1, ten keys, sustained for ${options.seconds} s, both cores shared`,
     protocol: 'MQTT QoS 1',
     unit: 'messages',
     servers: [figuresOf(best)],
@@ -92,7 +94,7 @@ async function measure(product: Product, rate: number, options: SustainedOptions
     port: product.mqttPort,
     connections: options.connections,
     firstDevice: 0,
-    warmupSeconds: 2,
+    warmupSeconds: 5,
     seconds: options.seconds,
     watch: product.watch,
     hold: false,
@@ -140,6 +142,7 @@ function sampleEverySecond(product: Product, samples: Sample[]): { stop(): Promi
       samples.push({
         journalBytes: metric(now, 'sluice_journal_bytes'),
         nodeBytes: readMeter([product.pid]).residentBytes,
+        clickhouseBytes: readMeter(product.watch['clickhouse'] ?? []).residentBytes,
       });
       await sleep(1000);
     }
@@ -184,6 +187,7 @@ async function auditRows(
 function growthOf(samples: readonly Sample[]): {
   journalGrowthMiB: number;
   memoryGrowthPercent: number;
+  clickhouseMiB: string;
 } {
   const quarter = Math.max(1, samples.length >> 2);
   const early = samples.slice(quarter, 2 * quarter);
@@ -191,9 +195,11 @@ function growthOf(samples: readonly Sample[]): {
   const middle = (part: readonly Sample[], field: keyof Sample): number =>
     median(part.map((sample) => sample[field]));
   const memory = middle(late, 'nodeBytes') / middle(early, 'nodeBytes');
+  const clickhouse = [early, late].map((part) => middle(part, 'clickhouseBytes') / mib);
   return {
     journalGrowthMiB: (middle(late, 'journalBytes') - middle(early, 'journalBytes')) / mib,
     memoryGrowthPercent: (memory - 1) * 100,
+    clickhouseMiB: clickhouse.map((size) => size.toFixed(0)).join(' → '),
   };
 }
 
@@ -264,6 +270,7 @@ function detailsOf(best: Climb, climbs: readonly Climb[]): ScenarioResult['detai
     'cores of ClickHouse': best.clickhouseCores,
     'cores of the sender': best.result.sender.cpuSeconds / best.result.seconds,
     'node resident MiB': (best.result.watched['server']?.residentBytes ?? 0) / mib,
+    'ClickHouse resident MiB, early → late': best.clickhouseMiB,
     audit: best.audit === '' ? 'every acknowledged point is one row' : best.audit,
   };
 }

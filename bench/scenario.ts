@@ -64,7 +64,7 @@ export interface Scenario {
 export const scenarios: readonly Scenario[] = Object.freeze([
   {
     id: 'a',
-    title: 'QoS 1, 50 connections × 64 in flight',
+    title: 'MQTT QoS 1, 50 connections × 64 in flight',
     protocol: 'MQTT QoS 1',
     unit: 'messages',
     pointsPerUnit: 3,
@@ -78,7 +78,7 @@ export const scenarios: readonly Scenario[] = Object.freeze([
   },
   {
     id: 'b',
-    title: 'QoS 0, 50 connections',
+    title: 'MQTT QoS 0, 50 connections',
     protocol: 'MQTT QoS 0',
     unit: 'messages',
     pointsPerUnit: 3,
@@ -92,7 +92,7 @@ export const scenarios: readonly Scenario[] = Object.freeze([
   },
   {
     id: 'c',
-    title: 'QoS 1, 1,000 connections × 1 in flight',
+    title: 'MQTT QoS 1, 1,000 connections × 1 in flight',
     protocol: 'MQTT QoS 1',
     unit: 'messages',
     pointsPerUnit: 3,
@@ -106,7 +106,7 @@ export const scenarios: readonly Scenario[] = Object.freeze([
   },
   {
     id: 'qos2',
-    title: 'QoS 2, 50 connections × 32 in flight',
+    title: 'MQTT QoS 2, 50 connections × 32 in flight',
     protocol: 'MQTT QoS 2',
     unit: 'messages',
     pointsPerUnit: 3,
@@ -117,7 +117,7 @@ export const scenarios: readonly Scenario[] = Object.freeze([
   },
   {
     id: 'd',
-    title: 'QoS 1, 10,000 messages/s over 1,000 connections, open loop',
+    title: 'MQTT QoS 1, 10,000 messages/s over 1,000 connections, open loop',
     protocol: 'MQTT QoS 1',
     unit: 'messages',
     pointsPerUnit: 3,
@@ -160,7 +160,7 @@ export const scenarios: readonly Scenario[] = Object.freeze([
   },
   {
     id: 'f',
-    title: 'Connect storm, 64 at a time',
+    title: 'MQTT connect storm, 64 at a time',
     protocol: 'MQTT connect',
     unit: 'connections',
     pointsPerUnit: 0,

@@ -46,7 +46,7 @@ export const thresholds = Object.freeze({
     name: 'journal bytes per message of three points, pipelined',
     unit: ' bytes',
     most: 160,
-    reason: '3 rows × 46 bytes of columns, and the block’s head spread over a batch',
+    reason: '3 rows × 52 bytes of columns, and the block’s head spread over a batch',
   },
   heapBytesPipelined: {
     name: 'heap bytes allocated per message on the main thread, pipelined',

@@ -34,6 +34,13 @@ export function meterDifference(before: MeterReading, after: MeterReading): Mete
   };
 }
 
+/** Processor time that the whole machine has spent since it started, in seconds. */
+export function machineBusySeconds(): number {
+  // cpu user nice system idle iowait irq softirq steal …, in ticks of 10 ms
+  const [, , user, nice, system, , , irq, softirq] = readNumbers('/proc/stat');
+  return ((user ?? 0) + (nice ?? 0) + (system ?? 0) + (irq ?? 0) + (softirq ?? 0)) / 100;
+}
+
 function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);

@@ -7,7 +7,7 @@ import { short } from './table.js';
  */
 const width = 860;
 const labelWidth = 108;
-const barWidth = 470;
+const barWidth = 400;
 const barHeight = 20;
 const barGap = 6;
 const headHeight = 30;
@@ -43,7 +43,10 @@ export function renderSvg(result: BenchResult): string {
   }
   const height = top - panelGap + margin;
   const taken = `${result.takenAt.slice(0, 10)} · ${String(result.machine['processor'] ?? '')} · `;
-  const how = `median of ${String(result.options['rounds'] ?? '')} interleaved rounds`;
+  const rounds = String(result.options['rounds'] ?? '');
+  const how =
+    `medians of ${rounds} interleaved rounds · ` +
+    '“of CPU”: per processor second, where the sender was the limit';
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"`,
     ` viewBox="0 0 ${width} ${height}" role="img" aria-label="Sluice beside its peers">`,
@@ -81,11 +84,11 @@ function barsOf(scenario: ScenarioResult): Bar[] {
 
 function renderPanel(scenario: ScenarioResult, bars: readonly Bar[], top: number): string {
   const largest = Math.max(...bars.map((bar) => bar.value), Number.MIN_VALUE);
-  const lower = scenario.id === 'd' || scenario.id === 'f-idle' ? ' · less is better' : '';
+  const lower = scenario.id === 'd' || scenario.id === 'f-idle' ? 'less is better' : '';
   const parts = [
     `<text class="head" x="${margin}" y="${top + 16}">`,
-    `${escapeXml(`${scenario.protocol} — ${scenario.title}`)}`,
-    `<tspan class="quiet">${lower}</tspan></text>`,
+    escapeXml(scenario.title),
+    `<tspan class="quiet" dx="8">${lower}</tspan></text>`,
   ];
   for (const [index, bar] of bars.entries()) {
     const y = top + headHeight + index * (barHeight + barGap);
@@ -104,13 +107,13 @@ function renderPanel(scenario: ScenarioResult, bars: readonly Bar[], top: number
   return parts.join('');
 }
 
-/** `4.20× of it` beside the bar of a peer: how many times its rate the product has. */
+/** `sluice 4.20×` beside the bar of a peer: how many times its rate the product has. */
 function ratioText(goals: readonly GoalResult[], peer: string): string {
   const goal = goals.find(
     (candidate) => candidate.measure === 'ratio' && candidate.text.endsWith(`× ${peer}`),
   );
   if (goal === undefined || !Number.isFinite(goal.value)) return '';
-  const per = goal.basis === 'cpu' ? ' per CPU second' : '';
+  const per = goal.basis === 'cpu' ? ' of CPU' : '';
   const kind = goal.met ? 'quiet' : 'missed';
   return (
     `<tspan class="${kind}" dx="8">sluice ${goal.value.toFixed(2)}×${per}, ` +

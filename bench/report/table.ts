@@ -8,7 +8,7 @@ export function renderText(result: BenchResult): string {
   );
   if (goals.length > 0) {
     const head = ['', 'goal', 'measured', 'spread', 'must', 'reach', ''];
-    parts.push(`Goals\n${renderRows([head, ...goals])}`);
+    parts.push(`Goals\n${renderRows([head, ...goals], 2)}`);
   }
   if (result.warnings.length > 0) {
     parts.push(['Warnings', ...result.warnings.map((line) => `  ${line}`)].join('\n'));
@@ -26,7 +26,7 @@ export function short(value: number): string {
 }
 
 function renderScenario(scenario: ScenarioResult): string {
-  const title = `(${scenario.id}) ${scenario.protocol}: ${scenario.title}`;
+  const title = `(${scenario.id}) ${scenario.title}`;
   const idle = scenario.servers.some((server) => server.bytesPerConnection !== undefined);
   const rows = idle
     ? [['server', 'bytes per connection'], ...scenario.servers.map(idleRow)]
@@ -94,8 +94,8 @@ function milliseconds(value: number | undefined): string {
   return value === undefined || Number.isNaN(value) ? '–' : value.toFixed(2);
 }
 
-/** Aligned columns: the first and the last to the left, numbers to the right. */
-function renderRows(rows: readonly string[][]): string {
+/** Aligned columns: the first `texts` and the last to the left, numbers to the right. */
+function renderRows(rows: readonly string[][], texts = 1): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
@@ -106,7 +106,7 @@ function renderRows(rows: readonly string[][]): string {
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        const isText = column === 0 || column === row.length - 1 || (rows[1]?.[0] ?? '').length < 3;
+        const isText = column < texts || column === row.length - 1;
         return isText ? cell.padEnd(width) : cell.padStart(width);
       })
       .join('  ')

@@ -14,9 +14,12 @@ const integers = ['rssi', 'speed'];
 const texts = ['"ready"', '"drive"', '"pause"', '"error"'];
 const objectText = '{"c":1}';
 
-const template = `{"ts":1700000000000,"values":{${doubles
-  .map((key) => `"${key}":20.00`)
-  .join()},${integers.map((key) => `"${key}":500`).join()},"count":1000000,"on":true ,"state":"ready"}}`;
+const numbers = [
+  ...doubles.map((key) => `"${key}":20.00`),
+  ...integers.map((key) => `"${key}":500`),
+].join();
+const others = '"count":1000000,"on":true ,"state":"ready"';
+const template = `{"ts":1700000000000,"values":{${numbers},${others}}}`;
 
 /** Byte offsets in the payload of what changes. */
 const places = {

@@ -33,7 +33,7 @@ export class Histogram {
     return this.largest;
   }
 
-  /** The latency in milliseconds below which the given fraction lies; 0 when nothing was recorded. */
+  /** The latency in milliseconds below which the given fraction lies; 0 when empty. */
   quantile(fraction: number): number {
     const rank = Math.max(1, Math.ceil(fraction * this.total));
     let seen = 0;

@@ -15,7 +15,7 @@ interface LoadCommon {
   hold: boolean;
 }
 
-/** QoS 0 as fast as the server reads; what is unconfirmed is bounded by a PINGREQ after each chunk. */
+/** QoS 0 as fast as the server reads; a PINGREQ after each chunk bounds what is unconfirmed. */
 export interface FloodLoad extends LoadCommon {
   kind: 'flood';
   chunkBytes: number;
@@ -103,6 +103,8 @@ export interface SenderResult {
   /** The sender's own processor: at 0.9 and above it, and not the server, may be the limit. */
   sender: ProcessShare & { busy: number };
   watched: Record<string, ProcessShare>;
+  /** Cores that were busy with anything else: the bench wants a quiet machine. */
+  foreignCores: number;
   /** Wall-clock milliseconds when the last message was sent. */
   lastSentAtMs: number;
 }

@@ -4,7 +4,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type MeterReading, meterDifference, readMeter } from '../measure/process-meter.js';
+import {
+  type MeterReading,
+  machineBusySeconds,
+  meterDifference,
+  readMeter,
+} from '../measure/process-meter.js';
 import { Cannon } from './cannon.js';
 import { Flood } from './flood.js';
 import type { Histogram } from './histogram.js';
@@ -24,6 +29,7 @@ interface Snapshot {
   at: number;
   acked: number;
   self: MeterReading;
+  machine: number;
   watched: Map<string, MeterReading>;
 }
 
@@ -83,6 +89,7 @@ function snapshot(load: Load, workload: Workload): Snapshot {
     at: performance.now(),
     acked: workload.ledger.acked,
     self: readMeter([process.pid]),
+    machine: machineBusySeconds(),
     watched,
   };
 }
@@ -101,6 +108,8 @@ function resultOf(
   for (const [name, reading] of after.watched) {
     watched[name] = meterDifference(before.watched.get(name) ?? reading, reading);
   }
+  const known = Object.values(watched).reduce((sum, share) => sum + share.cpuSeconds, 0);
+  const foreign = Math.max(0, after.machine - before.machine - known - self.cpuSeconds);
   return {
     kind: load.kind,
     connections: load.connections,
@@ -111,6 +120,7 @@ function resultOf(
     audit: workload.ledger.audit(),
     sender: { ...self, busy: seconds > 0 ? busy(self, seconds) : 0 },
     watched,
+    foreignCores: seconds > 0 ? foreign / seconds : 0,
     lastSentAtMs: workload.ledger.lastSentAtMs,
   };
 }
