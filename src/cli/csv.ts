@@ -33,9 +33,9 @@ const Place = { fieldStart: 0, plain: 1, quoted: 2, quoteInQuoted: 3 } as const;
 type Place = (typeof Place)[keyof typeof Place];
 
 /**
- * Finds where records end. A quote opens only at the start of a field, so that a stray one costs its
- * own record; an opening quote that is never closed costs `recordBytesMax` and what is left of that
- * line. Invariant: carry ≤ recordBytesMax + the length of a byte order mark.
+ * Finds where records end. A quote opens only at the start of a field, so that a stray one costs
+ * its own record; an opening quote that is never closed costs `recordBytesMax` and what is left of
+ * that line. Invariant: carry ≤ recordBytesMax + the length of a byte order mark.
  */
 class RecordSplitter {
   readonly #recordBytesMax: number;
@@ -86,7 +86,12 @@ class RecordSplitter {
     for (let at = start; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (byte === lineFeed) lines += 1;
-      if (this.#skipping || (byte === lineFeed && place !== Place.quoted)) {
+      const ends = byte === lineFeed && place !== Place.quoted;
+      if (!this.#skipping && !ends && at - start >= this.#recordBytesMax) {
+        records.push(refusal(this.#line, `it is longer than ${this.#recordBytesMax} bytes`));
+        this.#skipping = true;
+      }
+      if (this.#skipping || ends) {
         if (byte !== lineFeed) continue;
         const end = bytes[at - 1] === carriageReturn && at > start ? at - 1 : at;
         if (!this.#skipping && end > start) {
@@ -100,9 +105,6 @@ class RecordSplitter {
         continue;
       }
       place = placeAfter(place, byte);
-      if (at - start < this.#recordBytesMax) continue;
-      records.push(refusal(this.#line, `it is longer than ${this.#recordBytesMax} bytes`));
-      this.#skipping = true;
     }
     this.#carry = this.#skipping ? Buffer.alloc(0) : bytes.subarray(start);
     // Line breaks inside the carried record are counted again with it.

@@ -6,7 +6,9 @@ import { deviceJson } from './device-json.js';
 
 type Io = Pick<CommandContext, 'out' | 'json'>;
 
-/** `sluice device enable NAME…` and `disable`: what a node does with it takes effect in a second. */
+/**
+ * `sluice device enable NAME…` and `disable`: what a node does with it takes effect in a second.
+ */
 export function enableDevices(
   registry: Registry,
   io: Io,

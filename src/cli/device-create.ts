@@ -15,7 +15,7 @@ export async function createDevice(
   name: string,
   options: CreateOptions,
 ): Promise<number> {
-  const profile = options.profile;
+  const profile = options.profile?.trim();
   if (profile !== undefined && (await registry.findProfileByName(profile)) === undefined) {
     // As an import does: there is no other way to make one on the command line.
     await registry.createProfile({ name: profile });

@@ -20,7 +20,8 @@ export function importColumns(header: CsvRecord): ImportColumns {
   for (const [index, field] of header.fields.entries()) {
     const name = field.trim().toLowerCase();
     const column = columnNames.find((known) => known === name);
-    if (column === undefined) throw unusable(`the header names an unknown column "${field}"`);
+    if (column === undefined)
+      throw unusable(`the header names an unknown column ${JSON.stringify(field)}`);
     if (at[column] >= 0) throw unusable(`the header names the column "${column}" twice`);
     at[column] = index;
   }
@@ -28,7 +29,10 @@ export function importColumns(header: CsvRecord): ImportColumns {
   return { at, count: header.fields.length };
 }
 
-/** One device, or why its line cannot be used. Empty fields, and those left out at the end, state nothing. */
+/**
+ * One device, or why its line cannot be used. Empty fields, and those left out at the end, state
+ * nothing.
+ */
 export function importRow(columns: ImportColumns, record: CsvRecord): ImportRow | NodeError {
   const { at, count } = columns;
   const { fields } = record;
@@ -43,7 +47,10 @@ export function importRow(columns: ImportColumns, record: CsvRecord): ImportRow 
   };
   const gateway = parseFlag(field('gateway'));
   if (gateway === 'invalid') {
-    return refusal(`gateway is "${field('gateway')}"`, 'Write true or false, or leave it empty.');
+    return refusal(
+      `gateway is ${JSON.stringify(field('gateway'))}`,
+      'Write true or false, or leave it empty.',
+    );
   }
   return {
     name: field('name') ?? '',

@@ -41,7 +41,9 @@ export async function importDevices(
   return run.refused === 0 ? 0 : 2;
 }
 
-/** One import: rows waiting for their transaction (≤ rowsPerTransaction), and what became of them. */
+/**
+ * One import: rows waiting for their transaction (≤ rowsPerTransaction), and what became of them.
+ */
 class ImportRun {
   readonly #io: Io;
   readonly #imported: DeviceImport;

@@ -41,8 +41,8 @@ export async function rotateToken(
 ): Promise<number> {
   const graceMs = options.grace === undefined ? 0 : parseDuration(options.grace);
   const device = await findDevice(registry, nameOrId);
-  const { token, createdAt } = await registry.rotateToken(device.id, options.token, graceMs);
-  const until = graceMs === 0 ? null : timeText(createdAt + graceMs);
+  const { token, previousUntil } = await registry.rotateToken(device.id, options.token, graceMs);
+  const until = graceMs === 0 ? null : timeText(previousUntil);
   if (io.json) {
     io.out.json({ id: device.id, name: device.name, token, previousUntil: until });
   } else {

@@ -128,10 +128,11 @@ export class SqliteImport implements DeviceImport {
   #add(row: ImportRow): ImportOutcome {
     const name = parseName('device', row.name);
     const label = parseLabel(row.label ?? '');
+    const profileName = row.profile?.trim() ?? defaultProfileName;
     if (row.token !== undefined) parseToken(row.token);
     const known = this.#stored(name) ?? (this.#dryRun ? this.#seen(name) : undefined);
     if (known !== undefined) {
-      const difference = differenceOf(known, row, label);
+      const difference = differenceOf(known, row, label, profileName);
       if (difference === undefined) return unchanged;
       throw new NodeError(
         'SLUICE_DEVICE_EXISTS',
@@ -142,7 +143,6 @@ export class SqliteImport implements DeviceImport {
     const token = row.token ?? generateToken();
     const hash = tokenHash(token);
     this.#refuseTaken(name, hash);
-    const profileName = row.profile ?? defaultProfileName;
     const profile = this.#profileRow(profileName);
     const gateway = row.gateway ?? false;
     if (this.#dryRun) {
@@ -210,8 +210,13 @@ export class SqliteImport implements DeviceImport {
 }
 
 /** What differs between a device and what its line states; undefined when they agree. */
-function differenceOf(known: Known, row: ImportRow, label: string): string | undefined {
-  if (row.profile !== undefined && row.profile !== known.profile) {
+function differenceOf(
+  known: Known,
+  row: ImportRow,
+  label: string,
+  profile: string,
+): string | undefined {
+  if (row.profile !== undefined && profile !== known.profile) {
     return `the profile "${known.profile}"`;
   }
   if (row.label !== undefined && label !== known.label) return `the label "${known.label}"`;

@@ -36,6 +36,7 @@ import { type DeviceRow, deviceOf, SqliteDevices } from './sqlite-devices.js';
 import { SqliteImport } from './sqlite-import.js';
 import { migrateSqlite } from './sqlite-migrate.js';
 import { SqliteProfiles } from './sqlite-profiles.js';
+import { applySqliteSettings } from './sqlite-settings.js';
 import { SqliteWatch } from './sqlite-watch.js';
 
 const registryFileName = 'registry.sqlite';
@@ -61,14 +62,7 @@ export async function openSqliteRegistry(
   const path = join(dataDir, registryFileName);
   const file = await openSqliteFile(path, { lockWaitMs: openWaitMs });
   try {
-    await file.read(`open ${path}`, () => {
-      // WAL: readers and one writer do not wait for each other. FULL: a commit survives power loss.
-      file.pragma('journal_mode = WAL');
-      file.pragma('synchronous = FULL');
-      file.pragma('foreign_keys = ON');
-      // The log is cut back to this size after it has grown during an import.
-      file.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
-    });
+    await file.read(`open ${path}`, () => applySqliteSettings(file));
     for (const name of await migrateSqlite(file)) logger.info('registry.migrated', { name });
     file.pragma(`busy_timeout = ${lockWaitMs}`);
   } catch (error) {

@@ -1,7 +1,12 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../src/core/clock.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { openSqliteRegistry, type SqliteRegistry } from '../../src/registry/sqlite-registry.js';
@@ -56,4 +61,41 @@ export async function openTestRegistry(
   const registry = await openSqliteRegistry(clock, silentLogger, folder);
   t.after(() => registry.close());
   return registry;
+}
+
+/** A child that runs `registry-process.ts`. */
+export class RegistryProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(t: TestContext, folder: string, action: string, name = '') {
+    const script = fileURLToPath(new URL('registry-process.js', import.meta.url));
+    this.#child = spawn(process.execPath, [script, folder, action, name], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    t.after(() => this.#child.kill('SIGKILL'));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Resolves when the child has printed this line. */
+  async says(line: string): Promise<void> {
+    const { value, done } = await soon(this.#lines.next());
+    if (done === true || value !== line) throw new Error(`the child said ${String(value)}`);
+  }
+
+  /** Lets the child go on. */
+  go(): void {
+    this.#child.stdin.write('go\n');
+  }
+
+  /** Ends it with SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
 }

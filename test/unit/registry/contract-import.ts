@@ -28,10 +28,11 @@ function storing(tests: ContractTests): void {
     const rows = [
       row('a'),
       row(' b ', { token: 'token b', profile: 'meter', label: ' roof ', gateway: true }),
-      row('c', { profile: 'meter' }),
+      row('c', { profile: ' meter ' }),
+      row('d', { profile: ' other ' }),
     ];
-    assert.deepEqual(await add(imported, rows), ['created', 'created', 'created']);
-    assert.deepEqual(imported.profilesCreated(), ['meter']);
+    assert.deepEqual(await add(imported, rows), ['created', 'created', 'created', 'created']);
+    assert.deepEqual(imported.profilesCreated(), ['meter', 'other']);
     await imported.finish();
     const b = await registry.findDeviceByName('b');
     assert.ok(b);
@@ -49,8 +50,8 @@ function storing(tests: ContractTests): void {
     const a = await registry.findDeviceByName('a');
     assert.match((a && (await registry.readToken(a.id)))?.token ?? '', /^[A-Za-z0-9]{20}$/);
     const names = (await registry.changedDevices(0, 10)).map(({ name }) => name);
-    assert.deepEqual(names, ['a', 'b', 'c']);
-    assert.equal((await registry.changes(0, 10)).changes.length, 4);
+    assert.deepEqual(names, ['a', 'b', 'c', 'd']);
+    assert.equal((await registry.changes(0, 10)).changes.length, 6);
   });
 
   tests.test('a dry run says the same and stores nothing', async (registry) => {

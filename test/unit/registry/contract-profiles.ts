@@ -10,6 +10,12 @@ async function existing(registry: Registry, name: string): Promise<Profile> {
 }
 
 export function profileContract(tests: ContractTests): void {
+  keeping(tests);
+  refusing(tests);
+  flags(tests);
+}
+
+function keeping(tests: ContractTests): void {
   tests.test('the default profile exists and stays', async (registry) => {
     const profile = await existing(registry, 'default');
     const { id, ...rest } = profile;
@@ -42,7 +48,9 @@ export function profileContract(tests: ContractTests): void {
     await registry.deleteProfile(profile.id);
     assert.equal(await registry.findProfileByName('counter'), undefined);
   });
+}
 
+function refusing(tests: ContractTests): void {
   tests.test('a profile is refused when it is taken, in use or unknown', async (registry) => {
     const profile = await registry.createProfile({ name: 'meter' });
     const taken = registry.createProfile({ name: 'meter' });
@@ -57,7 +65,9 @@ export function profileContract(tests: ContractTests): void {
     const odd = registry.createProfile({ name: 'odd', tsPolicy: policy });
     await refuses(odd, 'SLUICE_ARGUMENT_INVALID', /timestamp policy "whatever"/);
   });
+}
 
+function flags(tests: ContractTests): void {
   tests.test('devices show the flags and the name of their profile', async (registry) => {
     const profile = await registry.createProfile({ name: 'meter' });
     const { device } = await registry.createDevice({ name: 'pump', profile: 'meter' });
