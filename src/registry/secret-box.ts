@@ -8,6 +8,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { messageOf, NodeError } from '../core/errors.js';
 
 const keyBytes = 32;
@@ -115,12 +116,23 @@ function makeKey(path: string): Buffer {
     } finally {
       unlinkSync(draft);
     }
+    syncFolder(dirname(path));
   } catch (error) {
     throw keyFailed('make', path, messageOf(error), error);
   }
   const key = readKey(path);
   if (key === undefined) throw keyFailed('read', path, 'it disappeared');
   return key;
+}
+
+/** A token that was sealed and stored must not outlive the name of its key in a power loss. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function hasCode(error: unknown, code: string): boolean {
