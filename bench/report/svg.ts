@@ -5,9 +5,9 @@ import { short } from './table.js';
  * The result as a drawing: per scenario one bar per server on a scale of its own, with the ratio to
  * each peer. Colours are read from the viewer's colour scheme, so it works on light and dark pages.
  */
-const width = 860;
+const width = 880;
 const labelWidth = 108;
-const barWidth = 400;
+const barWidth = 380;
 const barHeight = 20;
 const barGap = 6;
 const headHeight = 30;
