@@ -83,7 +83,7 @@ async function compose(context: Context): Promise<RunningNode> {
   const metricsPort = (await ops.listen()).port;
   lifetime.add('operations server', () => ops.close());
 
-  const attributes = registryAttributes(registry);
+  const attributes = registryAttributes(logger, registry);
   const storage = await startStorage(context, embedded, journal, registry, attributes);
   readiness.watch(storage);
   const batcher = startIngest(context, journal, attributes);
