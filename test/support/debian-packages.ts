@@ -26,6 +26,11 @@ export const debianPackages: readonly DebianPackage[] = Object.freeze([
     probe: '/usr/bin/python3 -c "import paho.mqtt.client"',
     usedBy: /\bpaho\b/,
   },
+  {
+    name: 'haproxy',
+    probe: 'command -v haproxy || test -x /usr/sbin/haproxy',
+    usedBy: /['"`/]haproxy['"`]/,
+  },
   { name: 'strace', probe: 'command -v strace', usedBy: /['"`]strace['"`]/ },
 ]);
 

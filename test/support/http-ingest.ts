@@ -52,7 +52,8 @@ process.on('message', (message) => {
   if (message === 'state') void state().then((value) => process.send?.(value));
   if (message === 'stop') void stop();
 });
-process.send?.({ port: (await listener.listen()).port });
+const { port } = await listener.listen();
+process.send?.({ port });
 
 async function state(): Promise<IngestState> {
   globalThis.gc?.();
