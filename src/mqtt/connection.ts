@@ -38,7 +38,7 @@ export interface ConnectionHub {
   flushSoon(): void;
   /** Reading stopped for `reason`; only told when it was going on. */
   paused(reason: PauseReason): void;
-  /** Nothing keeps the connection from reading any more. */
+  /** What is held may be processed; reading goes on too if nothing else forbids it. */
   resumed(connection: Connection): void;
   /** A credential of the connection's device ended: ends the session if it was its token. */
   recheck(connection: Connection): void;
@@ -333,7 +333,15 @@ export class Connection implements Origin, AckHolder, DeviceSession {
     this.pauses &= ~reason;
     // Silence while we did not listen is not the peer's.
     this.since = this.hub.now;
-    if (this.pauses === 0 && this.state < ConnectionState.closing) this.hub.resumed(this);
+    if (!this.blocked && this.state < ConnectionState.closing) this.hub.resumed(this);
+  }
+
+  /**
+   * True while bytes that are here already have to wait. Not so for `memory`: processing what is held
+   * is what makes room.
+   */
+  get blocked(): boolean {
+    return (this.pauses & ~PauseReason.memory) !== 0;
   }
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────

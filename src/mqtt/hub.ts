@@ -98,13 +98,6 @@ export class Hub implements ConnectionHub {
     return rate === undefined ? unlimited : rate.available(this.clock.monotonic());
   }
 
-  /** QoS 1 and 2 messages that a 5.0 client may send before an acknowledgement leaves. */
-  quotaLeft(connection: Connection): number {
-    const awaitingRelease = connection.session?.received?.awaitingRelease ?? 0;
-    const deferred = connection.deferred?.length ?? 0;
-    return this.options.receiveMaximum - connection.unsettled - awaitingRelease - deferred;
-  }
-
   /** `taken` messages of the connection are in the batch, `acknowledged` of them QoS 1 or 2. */
   messagesTaken(connection: Connection, taken: number, acknowledged: number): void {
     connection.unsettled += acknowledged;

@@ -22,14 +22,16 @@ export class ReceivedIdentifiers {
   #sparse: Map<number, ReceivedState> | undefined;
   #table: Uint8Array | undefined;
   #count: number;
-  /** Identifiers in the state `received`: they count against the Receive Maximum until PUBREL. */
-  awaitingRelease: number;
 
   constructor() {
     this.#sparse = new Map();
     this.#table = undefined;
     this.#count = 0;
-    this.awaitingRelease = 0;
+  }
+
+  /** Identifiers that are known: they count against the Receive Maximum until PUBREL. */
+  get count(): number {
+    return this.#count;
   }
 
   get(identifier: number): ReceivedState {
@@ -42,8 +44,6 @@ export class ReceivedIdentifiers {
     const before = this.get(identifier);
     if (before === ReceivedState.none && state !== ReceivedState.none) this.#count += 1;
     if (before !== ReceivedState.none && state === ReceivedState.none) this.#count -= 1;
-    if (before === ReceivedState.received) this.awaitingRelease -= 1;
-    if (state === ReceivedState.received) this.awaitingRelease += 1;
     if (this.#count > limits.inflightQos2Max && this.#sparse !== undefined)
       this.#spread(this.#sparse);
     if (this.#sparse !== undefined) {

@@ -54,13 +54,20 @@ function problemOfVersion5(
       return ReasonCode.protocolError;
     }
   }
-  // [MQTT-3.3.4-7]: more than Receive Maximum unacknowledged. A repeated identifier is not more.
-  const again =
-    request.qos === 2 && received(connection, request.packetIdentifier) !== ReceivedState.none;
-  if (request.qos > 0 && !again && hub.quotaLeft(connection) <= 0) {
-    return ReasonCode.receiveMaximumExceeded;
-  }
-  return 0;
+  return exceedsReceiveMaximum(hub, connection, request) ? ReasonCode.receiveMaximumExceeded : 0;
+}
+
+/**
+ * [MQTT-3.3.4-7], held against QoS 2 only: its identifiers are what we keep. A QoS 1 message costs no
+ * more than its row, and because the acknowledgement waits for the disk a client that takes no notice
+ * of Receive Maximum (there are some) would otherwise never get its backlog through.
+ */
+function exceedsReceiveMaximum(hub: Hub, connection: Connection, request: PublishRequest): boolean {
+  if (request.qos < 2) return false;
+  const identifiers = connection.session?.received;
+  if (identifiers === undefined) return false;
+  if (identifiers.get(request.packetIdentifier) !== ReceivedState.none) return false;
+  return identifiers.count >= hub.options.receiveMaximum;
 }
 
 /** The topic name, by alias if it has none; remembers a new alias (5.0 §3.3.2.3.4). */
@@ -95,7 +102,8 @@ function isRepeated(connection: Connection, identifier: number): boolean {
 
 /** 5.0 is refused with 0x97; for everything else reading waits until the rate allows it. */
 function overRate(hub: Hub, connection: Connection, request: PublishRequest): boolean {
-  if (connection.version < 5 || request.qos === 0) {
+  const deferred = connection.deferred?.length ?? 0;
+  if (connection.version < 5 || request.qos === 0 || deferred >= hub.options.receiveMaximum) {
     hub.waitForRate(connection);
     return false;
   }

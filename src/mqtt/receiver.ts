@@ -71,11 +71,11 @@ export class Receiver {
 
   #take(connection: Connection, bytes: Buffer, view: DataView, from: number, to: number): void {
     let at = from;
-    if (connection.pauses === 0 && connection.carry !== undefined) {
+    if (!connection.blocked && connection.carry !== undefined) {
       at = this.#continueCarry(connection, connection.carry, bytes, at, to);
     }
     if (at >= to || connection.state >= ConnectionState.closing) return;
-    if (connection.pauses !== 0) this.#hold(connection, bytes, at, to);
+    if (connection.blocked) this.#hold(connection, bytes, at, to);
     else this.#packets(connection, bytes, view, at, to);
   }
 
@@ -96,7 +96,7 @@ export class Receiver {
       const packet = bytes.subarray(at, at + length);
       const done = handlePacket(hub, connection, packet, headerLength(bytes, at));
       if (done) at += length;
-      if (connection.pauses !== 0 && at < to) {
+      if (connection.blocked && at < to) {
         this.#hold(connection, bytes, at, to);
         return;
       }

@@ -17,7 +17,6 @@ import type { Hub } from './hub.js';
 const notTaken = -1;
 /** The shortest PUBLISH taken: two bytes of header, a topic of four bytes and its length. */
 const packetBytesMin = 8;
-const noQuota = 0x3fffffff;
 
 /** QoS by the first byte of a PUBLISH that may be taken, else `notTaken`; 3.x ignores RETAIN. */
 const qosByFirst3 = firstBytes([0x30, 0x31], [0x32, 0x33, 0x3a, 0x3b]);
@@ -54,12 +53,11 @@ export function scan(
   const packetBytesMax = hub.options.packetBytesMax;
   const allowedAtStart = hub.messagesAllowed(connection);
   let allowed = allowedAtStart;
-  let quota = version5 ? hub.quotaLeft(connection) : noQuota;
   let acknowledged = 0;
   let at = from;
   while (at + packetBytesMin <= to && allowed > 0) {
     const qos = qosByFirst[bytes[at]!]!;
-    if (qos === notTaken || qos > quota) break;
+    if (qos === notTaken) break;
     const packed = remainingLength(bytes, at + 1);
     const body = at + 1 + (packed & 3);
     const end = body + (packed >> 2);
@@ -99,7 +97,6 @@ export function scan(
     hub.counts.add(qos, kind as MessageKind);
     allowed -= 1;
     acknowledged += qos;
-    quota -= qos;
     at = end;
   }
   run.finish(bytes, at);

@@ -18,8 +18,12 @@ const ourPauses = PauseReason.room | PauseReason.rate | PauseReason.carry | Paus
  * never completes while others wait for its room, and the end of lingering.
  */
 export function inspect(hub: Hub, connection: Connection): void {
-  if ((connection.pauses & ourPauses) !== 0) return;
   const quiet = hub.now - connection.since - slackMs;
+  if (quiet > limits.mqttPacketStallMs && blocksOthers(hub, connection)) {
+    connection.disconnect(ReasonCode.quotaExceeded, 'packetStalled');
+    return;
+  }
+  if ((connection.pauses & ourPauses) !== 0) return;
   switch (connection.state) {
     case ConnectionState.awaitingConnect:
       if (quiet <= limits.connectDeadlineMs) return;
@@ -31,7 +35,7 @@ export function inspect(hub: Hub, connection: Connection): void {
       refuse(hub, connection, ReasonCode.serverUnavailable, 'the registry does not answer');
       return;
     case ConnectionState.connected:
-      inspectConnected(hub, connection, quiet);
+      inspectConnected(connection, quiet);
       return;
     case ConnectionState.closing:
       if (quiet > limits.lingerMs) connection.wire.destroy();
@@ -41,18 +45,15 @@ export function inspect(hub: Hub, connection: Connection): void {
   }
 }
 
-function inspectConnected(hub: Hub, connection: Connection, quiet: number): void {
+/** Half a packet occupies room that others wait for; also while nobody is read, or all would wait. */
+function blocksOthers(hub: Hub, connection: Connection): boolean {
+  return connection.carry !== undefined && hub.carryWaiters.length > 0;
+}
+
+function inspectConnected(connection: Connection, quiet: number): void {
   if ((connection.pauses & PauseReason.writes) !== 0 && quiet > limits.writeStallMs) {
     connection.finish('writeStalled');
     connection.wire.destroy();
-    return;
-  }
-  if (
-    connection.carry !== undefined &&
-    hub.carryWaiters.length > 0 &&
-    quiet > limits.mqttPacketStallMs
-  ) {
-    connection.disconnect(ReasonCode.quotaExceeded, 'packetStalled');
     return;
   }
   // [MQTT-3.1.2-22]: one and a half times the keep alive without a packet.
