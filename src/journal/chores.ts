@@ -8,10 +8,11 @@ interface Chore {
 }
 
 /**
- * Work on files that must happen but that nobody waits for: seals, releases, removals. What fails is
- * kept and tried again, so an action must be repeatable.
+ * Work on files that must happen but that nobody waits for: seals, releases, removals. What fails
+ * is kept and tried again, so an action must be repeatable.
  *
- * Bounded by the number of segment files: each is in at most two chores.
+ * Bounded: a file has a few chores in its life, and with `journalChoresMax` of them failed nobody
+ * makes another file, see segment-store.ts.
  */
 export class Chores {
   readonly #logger: Logger;

@@ -69,7 +69,9 @@ export class ClosedQueue {
     this.#enqueue(file);
   }
 
-  /** The oldest segment; undefined when `signal` aborted or the journal closed before there was one. */
+  /**
+   * The oldest segment; undefined when `signal` aborted or the journal closed before there was one.
+   */
   async next(
     store: SegmentStore,
     signal: AbortSignal | undefined,

@@ -20,7 +20,8 @@ export interface SegmentSource {
 const failuresTolerated = 1;
 
 /**
- * Group commit: one write with its sync is under way, everything that arrives meanwhile is the next.
+ * Group commit: one write with its sync is under way, everything that arrives meanwhile is the
+ * next.
  *
  *   append ─► waiting ─► filling group ─────────► writing group ─► durable ─► onDurable
  *             (no room    (named, summed while      (in the thread pool)
@@ -30,8 +31,8 @@ const failuresTolerated = 1;
  *                      the filling group goes back to `waiting` and on to another segment
  *
  * Invariants: at most one write is under way; appends become durable and are answered in the order
- * they came; `queuedBytes` is the sum of what is waiting, filling, writing and not yet answered, and
- * never exceeds `queueBytesMax`.
+ * they came; `queuedBytes` is the sum of what is waiting, filling, writing and not yet answered,
+ * and never exceeds `queueBytesMax`.
  */
 export class Committer {
   readonly #clock: Clock;

@@ -2,8 +2,8 @@
  * CRC-32C in WebAssembly, for the journal's commit path: two functions, assembled below from named
  * instructions so that no tool and no binary file is needed to read or change them.
  *
- *   sum   sixteen table look-ups a step, as in crc32c-tables.ts              2.3 GB/s
- *   fold  shortens a long message to its last 5,275 bytes and a few more     9 GB/s with the copy in
+ *   sum   sixteen table look-ups a step, as in crc32c-tables.ts           2.3 GB/s
+ *   fold  shortens a long message to its last 5,275 bytes and a few more  9 GB/s, copy included
  *
  * Why `fold` is right. Seen as a polynomial over GF(2) a message may be changed by any multiple of
  * the CRC's polynomial P without changing its remainder. P divides the four-term polynomial

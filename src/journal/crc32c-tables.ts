@@ -1,11 +1,11 @@
 /**
- * CRC-32C (Castagnoli, RFC 3720 §12.1) by sixteen look-up tables, in plain JavaScript: the reference
- * for the WebAssembly version, and what runs where WebAssembly has no SIMD.
+ * CRC-32C (Castagnoli, RFC 3720 §12.1) by sixteen look-up tables, in plain JavaScript: the
+ * reference for the WebAssembly version, and what runs where WebAssembly has no SIMD.
  */
 
 /**
- * A checksum over `bytes[from, to)` continuing `crc`: 0 starts a new one, and the result of one call
- * is the `crc` of the next. Results are unsigned 32-bit numbers.
+ * A checksum over `bytes[from, to)` continuing `crc`: 0 starts a new one, and the result of one
+ * call is the `crc` of the next. Results are unsigned 32-bit numbers.
  */
 export type Crc32c = (crc: number, bytes: Uint8Array, from: number, to: number) => number;
 

@@ -1,8 +1,8 @@
 import type { JournalFs } from './journal-fs.js';
 
 /**
- * Makes renames and removals durable, one sync at a time. Whoever asks while one is under way shares
- * the next, as that one may have begun before the caller's change.
+ * Makes renames and removals durable, one sync at a time. Whoever asks while one is under way
+ * shares the next, as that one may have begun before the caller's change.
  */
 export class DirectorySync {
   readonly #fs: JournalFs;

@@ -54,7 +54,8 @@ const scratchPerRecord = recordHeaderBytes + recordAlignment;
  *   scratch   [header 1]            [pad 1|header 2]            [pad 2|header 3] …
  *   vectors    └──┬───┘ [payload 1]  └─────┬──────┘ [payload 2]  └─────┬──────┘
  *
- * Invariant: all appends of a group lie in one segment, and `from + bytes` is where the next begins.
+ * Invariant: all appends of a group lie in one segment, and `from + bytes` is where the next
+ * begins.
  */
 export class Group {
   readonly #crc32c: Crc32c;

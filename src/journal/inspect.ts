@@ -1,6 +1,7 @@
 /**
- * What lies in a journal directory, for `sluice journal inspect` and `verify`. Reads only, and may run
- * beside a node: a file that changes its name or is written again meanwhile is looked at once more.
+ * What lies in a journal directory, for `sluice journal inspect` and `verify`. Reads only, and may
+ * run beside a node: a file that changes its name or is written again meanwhile is looked at once
+ * more.
  */
 import { join } from 'node:path';
 import { NodeError } from '../core/errors.js';

@@ -5,8 +5,8 @@
  *                             │              ▲  (SegmentStore)                              │
  *                             └─ onDurable   └───────────────── release() ──────────────────┘
  *
- * Called by ingest/pipeline.ts and ingest/shipper.ts. Nothing here knows what is in a payload, apart
- * from the 20 characters of the segment's name.
+ * Called by ingest/pipeline.ts and ingest/shipper.ts. Nothing here knows what is in a payload,
+ * apart from the 20 characters of the segment's name.
  */
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.js';
@@ -60,6 +60,7 @@ export class Journal {
   readonly #committer: Committer;
   readonly #age: AgePolicy;
   #cancelTick: () => void;
+  #ticking: Promise<void>;
   #recovering: Promise<void> | undefined;
   /** Monotonic time before which a failed journal does not try again. */
   #retryAt: number;
@@ -69,7 +70,8 @@ export class Journal {
   /**
    * Opens the directory, whatever state it was left in, and has a segment ready. A journal that
    * cannot write is opened as well and says so in `ready()`. Rejects with SLUICE_DATA_UNUSABLE when
-   * the directory cannot be made or read.
+   * the directory cannot be made or read. One journal per directory: the caller holds the lock. Its
+   * timers keep the process alive until `close`.
    */
   static async open(
     clock: Clock,
@@ -121,6 +123,7 @@ export class Journal {
       () => void committer.cut(), // rejects only on a broken invariant
     );
     this.#cancelTick = () => {};
+    this.#ticking = Promise.resolve();
     this.#recovering = undefined;
     this.#retryAt = 0;
     this.#attempts = 0;
@@ -161,6 +164,7 @@ export class Journal {
 
   /** Whether appends are accepted at present, and if not, the reason for an operator. */
   ready(): Readiness {
+    if (this.#closing) return { ready: false, reason: 'the journal is closed' };
     return this.#availability.readiness();
   }
 
@@ -190,7 +194,10 @@ export class Journal {
     await this.#chores.idle();
   }
 
-  /** Keeps bytes that ClickHouse refused; false when the quarantine is full and they are only counted. */
+  /**
+   * Keeps bytes that ClickHouse refused; false when the quarantine is full and they are only
+   * counted.
+   */
   setAside(name: string, bytes: Uint8Array, about: Record<string, unknown>): Promise<boolean> {
     return this.#quarantine.keepBytes(bytes, name, about);
   }
@@ -211,6 +218,7 @@ export class Journal {
     this.#closing = true;
     this.#cancelTick();
     this.#age.close();
+    await this.#ticking;
     await this.#recovering;
     await this.#committer.stop();
     await this.#store.close();
@@ -225,8 +233,8 @@ export class Journal {
     const troubled = this.#availability.problem !== undefined;
     const wait = troubled ? limits.journalRetryMsMin : tickMs;
     this.#cancelTick = this.#options.timers.after(wait, () => {
-      // Everything in it catches what the disk may throw; the rest is to end the process.
-      void this.#tick();
+      // Catches what the disk may throw; the rest is to end the process.
+      this.#ticking = this.#tick();
     });
   }
 

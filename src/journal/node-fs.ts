@@ -6,9 +6,9 @@ import * as fs from 'node:fs';
 import type { JournalFile, JournalFs, OpenMode } from './journal-fs.js';
 
 /**
- * With O_DSYNC a write is its own fdatasync: one system call and one trip to the thread pool instead
- * of two (28 % more commits at 4 KiB, 30 % less processor time). Only Linux promises that the
- * device's cache is flushed as well; elsewhere write and fdatasync stay apart.
+ * With O_DSYNC a write is its own fdatasync: one system call and one trip to the thread pool
+ * instead of two (28 % more commits at 4 KiB, 30 % less processor time). Only Linux promises that
+ * the device's cache is flushed as well; elsewhere write and fdatasync stay apart.
  */
 const synchronousWrites = process.platform === 'linux';
 /** IOV_MAX of Linux. */

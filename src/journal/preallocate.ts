@@ -5,9 +5,9 @@ const sliceBytes = 1024 * 1024;
 const slicesPerSync = 4;
 
 /**
- * Makes a file of `bytes` zeros whose blocks are written and synced: a later write into it changes no
- * metadata, which makes its sync 1.4 times (4 KiB) to 3 times (1 MiB) cheaper. Slice by slice, so the
- * event loop stays free. Whoever calls removes a file that could not be finished.
+ * Makes a file of `bytes` zeros whose blocks are written and synced: a later write into it changes
+ * no metadata, which makes its sync 1.4 times (4 KiB) to 3 times (1 MiB) cheaper. Slice by slice,
+ * so the event loop stays free. Whoever calls removes a file that could not be finished.
  */
 export async function preallocate(fs: JournalFs, path: string, bytes: number): Promise<void> {
   const file = await fs.open(path, 'create');

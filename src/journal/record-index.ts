@@ -3,8 +3,8 @@ import { type RecordKind, recordKindMax } from './record.js';
 const initialRecords = 64;
 
 /**
- * Where the valid records of one segment lie, as parallel arrays: a segment of tiny records has some
- * hundred thousand. Made when a segment is taken for shipping and dropped with it.
+ * Where the valid records of one segment lie, as parallel arrays: a segment of tiny records has
+ * some hundred thousand. Made when a segment is taken for shipping and dropped with it.
  */
 export class RecordIndex {
   #kinds: Uint8Array;

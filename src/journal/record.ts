@@ -10,13 +10,14 @@
  *   16  segment name at          u32, offset in the payload, 0xFFFFFFFF when it has none
  *   20  group start              u32, where in the file the record's group begins
  *   24  CRC-32C of the payload   u32, continues from the segment header's checksum
- *   28  CRC-32C of bytes 0…27    u32, continues from that checksum XOR the record's place in the file
+ *   28  CRC-32C of bytes 0…27    u32, continues from that XOR the record's place in the file
  *   32  payload
  *
- * So a record counts only where it was written: not in another segment, and not as a copy elsewhere.
- * The header has a checksum of its own: when only the payload is damaged, the next record is known,
- * and so are the kind and rows of what was lost. Everything before `group start` was durable when the
- * record was written, so a hole there is damage and not the torn end of a crash.
+ * So a record counts only where it was written: not in another segment, and not as a copy
+ * elsewhere. The header has a checksum of its own: when only the payload is damaged, the next
+ * record is known, and so are the kind and rows of what was lost. Everything before `group start`
+ * was durable when the record was written, so a hole there is damage and not the torn end of a
+ * crash.
  */
 import type { Crc32c } from './crc32c-tables.js';
 
@@ -31,8 +32,8 @@ export const recordKindNames: Readonly<Record<RecordKind, string>> = Object.free
 });
 
 /**
- * What a caller hands in. `bytes` belongs to the journal until `onDurable` is called, and the segment
- * name is written into it.
+ * What a caller hands in. `bytes` belongs to the journal until `onDurable` is called, and the
+ * segment name is written into it.
  */
 export interface JournalRecord {
   readonly kind: RecordKind;

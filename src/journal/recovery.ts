@@ -37,15 +37,15 @@ interface Found extends SegmentFileName {
 const zeroRunBytes = 1024 * 1024;
 
 /**
- * Looks at every file of the directory. Sealed ones are only opened (their records are read when they
- * are shipped, so a start does not take longer with a longer journal); open ones are scanned for
- * their end. Rejects only when the directory itself cannot be read.
+ * Looks at every file of the directory. Sealed ones are only opened (their records are read when
+ * they are shipped, so a start does not take longer with a longer journal); open ones are scanned
+ * for their end. Rejects only when the directory itself cannot be read.
  *
  *   name      header                        what it was
  *   .new      –                             zeros being written             removed
  *   .free     –                             between two uses                kept for later
  *   .open     blank or of another segment   renamed, never written          kept for later
- *   .open     its own                       being written                   sealed after its last record
+ *   .open     its own                       being written                   sealed at its last one
  *   .open     damaged                       unknown                         quarantined whole
  *   .sealed   (checked when it is taken)    to be shipped                   offered in order
  */
@@ -83,7 +83,8 @@ async function segmentFiles(logger: Logger, options: JournalOptions): Promise<Fo
     if (parsed !== undefined) files.push({ ...parsed, file, path: join(directory, file) });
     else if (file !== quarantineFolder) logger.warn('journal_file_unknown', { file });
   }
-  // Sealed before open: of two files of one name, which only a hand can have made, the sealed counts.
+  // Sealed before open: of two files of one name, which only a hand can have made, the sealed
+  // counts.
   const rank = ({ state }: Found): number => (state === 'sealed' ? 0 : 1);
   return files.sort((a, b) => a.number - b.number || rank(a) - rank(b));
 }

@@ -44,7 +44,7 @@ export interface Scan {
  * skipped in steps of 8 bytes until a record does again.
  *
  *   fixedEnd    all of [data start, limit) should be records, a hole at the end is damage too
- *   otherwise   what follows the last valid record was never acknowledged, or is from an earlier use
+ *   otherwise   what follows the last valid record was never acknowledged, or is of earlier use
  *
  * `checkPayloads` off reads headers only, as `inspect` does. Never throws for what it reads.
  */

@@ -1,7 +1,7 @@
 /**
  * What the files of the journal are called. A segment's state is part of its file's name, so that a
- * change of state is one atomic rename, needs nothing of a file that may be failing, and can be seen
- * with `ls`:
+ * change of state is one atomic rename, needs nothing of a file that may be failing, and can be
+ * seen with `ls`:
  *
  *   3fa94c01-00000000042.open              being written
  *   3fa94c01-00000000042.29360128.sealed   ends at byte 29,360,128, for ever

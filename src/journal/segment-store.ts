@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { assert } from '../core/assert.js';
 import type { Clock } from '../core/clock.js';
 import { NodeError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
 import { journalError } from './availability.js';
 import type { Chores } from './chores.js';
 import type { SegmentSource } from './commit.js';
@@ -19,17 +20,17 @@ import { segmentFile, segmentName } from './segment-name.js';
 const pageBytes = 4096;
 
 /**
- * The journal's files and their changes of state. Every change is a rename followed by a sync of the
- * directory, and nobody relies on it before that sync:
+ * The journal's files and their changes of state. Every change is a rename followed by a sync of
+ * the directory, and nobody relies on it before that sync:
  *
  *   n.new ──► n.open ──seal──► n.end.sealed ──release──► n.free ──► m.open …
- *   (zeros)     │ (spare, then current)                    │ more than freeSegmentsMax, or it failed
+ *   (zeros)     │ (spare, then current)                    │ more than freeSegmentsMax, or failed
  *               └──nothing durable in it──► n.free         └──► removed
  *
  * Invariants: a name `open` is durable before its header is written, so an old header under a new
- * name means "never used"; a name `sealed` is durable before the segment can be shipped; a number is
- * given once, and with it goes a journal id drawn at each start, so that a name never comes again
- * even when the directory was put back to an older state.
+ * name means "never used"; a name `sealed` is durable before the segment can be shipped; a number
+ * is given once, and with it goes a journal id drawn at each start, so that a name never comes
+ * again even when the directory was put back to an older state.
  */
 export class SegmentStore implements SegmentSource {
   readonly #clock: Clock;
@@ -176,7 +177,7 @@ export class SegmentStore implements SegmentSource {
   async #prepare(fileBytes: number): Promise<OpenSegment> {
     const { fs, directory } = this.#options;
     await this.#space.sample();
-    const problem = this.#space.belowReserve();
+    const problem = this.#space.belowReserve() ?? this.#choresProblem();
     if (problem !== undefined) throw problem;
     const number = this.#nextNumber;
     this.#nextNumber += 1;
@@ -195,6 +196,12 @@ export class SegmentStore implements SegmentSource {
       void this.remove(path, fileBytes);
       throw journalError('prepare a journal segment', thrown);
     }
+  }
+
+  #choresProblem(): NodeError | undefined {
+    if (this.#chores.failed < limits.journalChoresMax) return undefined;
+    const message = `cannot prepare a journal segment: ${this.#chores.failed} changes of files failed`;
+    return new NodeError('SLUICE_JOURNAL_FAILED', message);
   }
 
   /** The path of a recycled file when there is one, else of a new one if there is room. */
@@ -279,7 +286,9 @@ export class SegmentStore implements SegmentSource {
     };
   }
 
-  /** A rename that failed may have happened all the same: then `from` is missing and `to` is not. */
+  /**
+   * A rename that failed may have happened all the same: then `from` is missing and `to` is not.
+   */
   async #rename(from: string, to: string): Promise<void> {
     const { fs } = this.#options;
     try {

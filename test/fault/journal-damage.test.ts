@@ -65,7 +65,7 @@ function damage(fs: FaultFs, random: Random): string {
   return `${path}: ${kind} at ${at}, ${length} bytes`;
 }
 
-test(`journal: ${directories} damaged directories open and give back all that is whole`, async (t) => {
+test(`journal: ${directories} damaged directories give back what is whole`, async (t) => {
   const first = new Random();
   t.diagnostic(`SLUICE_TEST_SEED=${first.seed}`);
   let whole = 0;

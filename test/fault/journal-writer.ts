@@ -1,7 +1,7 @@
 /**
- * The process that journal-kill.test.ts kills: appends numbered records, several at a time, and ships
- * some. Standard output is its ledger: `a NUMBER` after an acknowledgement, `s SEGMENT NUMBERS` when a
- * segment was stored and before it is released.
+ * The process that journal-kill.test.ts kills: appends numbered records, several at a time, and
+ * ships some. Standard output is its ledger: `a NUMBER` after an acknowledgement, `s SEGMENT
+ * NUMBERS` when a segment was stored and before it is released.
  */
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/core/clock.js';

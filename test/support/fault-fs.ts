@@ -1,10 +1,11 @@
 /**
  * A file system in memory that behaves like a bad disk, for the journal's tests.
  *
- * Every file has two contents: what a program sees, and what the device would still have after a loss
- * of power. Writes are in the first at once and in the second after a sync; a crash lets any of the
- * 512-byte sectors in between through, in any order. Renames, creations and removals wait for a sync
- * of their directory in the same way, in order for one file and in any order between files.
+ * Every file has two contents: what a program sees, and what the device would still have after a
+ * loss of power. Writes are in the first at once and in the second after a sync; a crash lets any
+ * of the 512-byte sectors in between through, in any order. Renames, creations and removals wait
+ * for a sync of their directory in the same way, in order for one file and in any order between
+ * files.
  */
 import { dirname } from 'node:path';
 import type { JournalFile, JournalFs, OpenMode } from '../../src/journal/journal-fs.js';
@@ -279,8 +280,8 @@ class FaultFile implements JournalFile {
       await fs.pass('write', this.#path);
     } catch (thrown) {
       if (fs.dead) await fs.gone();
-      // After a failed write-back the kernel takes the pages for clean: some of it is on the device,
-      // the rest never will be, and no later sync says so.
+      // After a failed write-back the kernel takes the pages for clean: some of it is on the
+      // device, the rest never will be, and no later sync says so.
       inode.dirty = inode.dirty.filter((other) => other !== write);
       inode.device = applySectors(inode.device, write.at, bytes, () => fs.random() < 0.5);
       throw thrown;
@@ -323,15 +324,18 @@ function applySectors(
   bytes: Uint8Array,
   chosen: () => boolean,
 ): Uint8Array {
-  let result = target;
+  const ranges: { from: number; to: number }[] = [];
   let from = 0;
   while (from < bytes.byteLength) {
     const to = Math.min(bytes.byteLength, from + sectorBytes - ((at + from) % sectorBytes));
-    if (chosen()) {
-      result = grown(result, at + to);
-      result.set(bytes.subarray(from, to), at + from);
-    }
+    if (chosen()) ranges.push({ from, to });
     from = to;
+  }
+  const last = ranges.at(-1);
+  if (last === undefined) return target;
+  const result = grown(target, at + last.to);
+  for (const range of ranges) {
+    result.set(bytes.subarray(range.from, range.to), at + range.from);
   }
   return result;
 }

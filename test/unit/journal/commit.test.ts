@@ -23,7 +23,7 @@ async function warmWorld(changes: Parameters<typeof openWorld>[0] = {}): Promise
   return world;
 }
 
-test('what is appended while a sync runs is one group: two syncs for a hundred appends', async () => {
+test('what is appended while a sync runs is one group: 2 syncs for 100 appends', async () => {
   const { fs, journal } = await warmWorld();
   fs.turnsMax = 0;
   const before = fs.syncs;
@@ -131,7 +131,7 @@ test('a group is at most commitBytesMax, an append alone may be larger', async (
   await journal.close();
 });
 
-test('a full segment is followed by the prepared next one, without waiting for a new file', async () => {
+test('a full segment is followed by the prepared next one, without a wait', async () => {
   const world = await openWorld();
   await settled();
   const text = 'x'.repeat(5_000);
@@ -167,7 +167,7 @@ test('an append larger than a segment gets a file of its own, which is not kept'
   await world.journal.close();
 });
 
-test('a segment ends before segmentRowsMax would be exceeded, and at once when it is reached', async () => {
+test('a segment ends before segmentRowsMax is exceeded, and when it is reached', async () => {
   const world = await openWorld({ segmentRowsMax: 10 });
   const rows = (count: number) => [{ ...record('r'), rows: count }];
   assert.equal(await answerOf(world.journal, rows(6)), 'durable');
@@ -184,7 +184,7 @@ test('a segment ends before segmentRowsMax would be exceeded, and at once when i
   await world.journal.close();
 });
 
-test('a failed write refuses its group only; the segment ends before it and another goes on', async () => {
+test('a failed write refuses its group only; another segment goes on', async () => {
   const world = await openWorld();
   const { fs, journal, metrics } = world;
   assert.equal(await appendAndWait(journal, 'kept'), 'durable');
@@ -231,7 +231,7 @@ test('a file that failed is removed after shipping, not written again', async ()
   await journal.close();
 });
 
-test('two failures in a row make the journal not ready; it tries again and recovers alone', async () => {
+test('two failures in a row: not ready, tries again, recovers alone', async () => {
   const world = await openWorld();
   const { fs, journal, time } = world;
   await settled();

@@ -41,7 +41,7 @@ test('inspect and verify tell what lies there, while the journal is in use', asy
   await journal.close();
 });
 
-test('verify finds a damaged payload, inspect only reads headers; neither changes a file', async () => {
+test('verify finds a damaged payload, inspect reads headers; neither writes', async () => {
   const { fs, journal } = await openWorld();
   await appendAndWait(journal, 'one');
   await appendAndWait(journal, 'two');

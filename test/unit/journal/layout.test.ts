@@ -100,7 +100,7 @@ test('a header of a later format version is not read as ours', () => {
   });
 });
 
-test('records are laid out as their drawing says, names filled in, payloads not copied', async () => {
+test('records are laid out as their drawing says, payloads are not copied', async () => {
   const target = await segment();
   const group = new Group(crc32c);
   const first = Buffer.from('AB....................CDE');

@@ -40,7 +40,7 @@ function quarantineFiles(fs: FaultFs): string[] {
     .sort();
 }
 
-test('after a kill everything acknowledged comes back, once, in order, named as before', async () => {
+test('after a kill all that was acknowledged comes back, in order, named as before', async () => {
   const fs = await killedAfter(['a', 'b', 'c']);
   const name = currentFile(fs).replace(`${directory}/`, '').replace('.open', '');
   const world = await openWorld({}, fs);
@@ -127,7 +127,7 @@ test('a damaged header in the middle: the records behind it are found again', as
   await world.journal.close();
 });
 
-test('damage in a sealed segment: counted once, the rest delivered, also when it ends early', async () => {
+test('damage at the end of a sealed segment is counted, the rest delivered', async () => {
   const first = await openWorld();
   for (const text of ['a', 'b', 'c']) await appendAndWait(first.journal, text);
   await first.journal.close();
@@ -153,7 +153,7 @@ test('an unreadable header: the whole file is set aside, the journal opens', asy
   }
 });
 
-test('an emptied header of a file with records is damage, of an empty file it is a spare', async () => {
+test('an emptied header is damage where records follow, else a spare', async () => {
   const fs = await killedAfter(['a']);
   fs.content(currentFile(fs)).fill(0, 0, headerBytes);
   const spare = fs.paths().find((path) => path.endsWith('00000000002.open')) ?? '';
@@ -197,7 +197,7 @@ test('a file renamed for its next use but never written is no segment', async ()
   await world.journal.close();
 });
 
-test('unfinished zeros are removed, foreign files are left alone, a second file is set aside', async () => {
+test('unfinished zeros go, foreign files stay, a second file is set aside', async () => {
   const fs = await killedAfter(['a']);
   const name = currentFile(fs).replace('.open', '');
   await fs.open(`${directory}/00000001-00000000007.new`, 'create');
@@ -240,7 +240,7 @@ test('each start has a journal id of its own: a name never comes again', async (
   assert.ok(before.paths().length > 0);
 });
 
-test('a device that cannot be read in places: its pages are zeros, the file itself is kept', async () => {
+test('pages that cannot be read are zeros, and the file itself is kept', async () => {
   const first = await openWorld();
   for (const text of ['a', 'b']) await appendAndWait(first.journal, text);
   await first.journal.close();

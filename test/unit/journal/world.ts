@@ -1,4 +1,7 @@
-/** What the journal's tests have in common: a journal on a disk in memory, and time that stands still. */
+/**
+ * What the journal's tests have in common: a journal on a disk in memory, and time that stands
+ * still.
+ */
 import type { NodeError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { createMetrics, type Metrics } from '../../../src/core/metrics.js';
