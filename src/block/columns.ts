@@ -22,10 +22,22 @@ export function uuidColumn(sink: Sink, name: string, words: Uint32Array, rows: n
   fixed(sink, words, rows * 16);
 }
 
+/** The same, left to the caller to fill: returns where its `rows` × 16 bytes begin. */
+export function uuidColumnSpace(sink: Sink, name: string, rows: number): number {
+  columnHeader(sink, name, 'UUID');
+  return sink.claim(rows * 16);
+}
+
 /** Milliseconds since 1970 as Int64, given as a low and a high word per row. */
 export function dateTime64Column(sink: Sink, name: string, words: Uint32Array, rows: number): void {
-  columnHeader(sink, name, "DateTime64(3, 'UTC')");
+  columnHeader(sink, name, dateTime64);
   fixed(sink, words, rows * 8);
+}
+
+/** The same, left to the caller to fill: returns where its `rows` × 8 bytes begin. */
+export function dateTime64ColumnSpace(sink: Sink, name: string, rows: number): number {
+  columnHeader(sink, name, dateTime64);
+  return sink.claim(rows * 8);
 }
 
 /** `type` spells the whole Enum8, e.g. `Enum8('bool' = 1)`; one Int8 per row. */
@@ -51,27 +63,15 @@ export function int64Column(sink: Sink, name: string, words: Uint32Array, rows: 
   fixed(sink, words, rows * 8);
 }
 
-/** An Int64 column that is zero in every row. */
-export function int64ZeroColumn(sink: Sink, name: string, rows: number): void {
-  columnHeader(sink, name, 'Int64');
-  sink.zeros(rows * 8);
-}
-
 /** `encoded[0, bytes)` holds every row's String already: varint length, bytes. */
 export function stringColumn(sink: Sink, name: string, encoded: Uint8Array, bytes: number): void {
   columnHeader(sink, name, 'String');
   sink.raw(encoded, 0, bytes);
 }
 
-/** A String column that is empty in every row. */
-export function stringEmptyColumn(sink: Sink, name: string, rows: number): void {
-  columnHeader(sink, name, 'String');
-  sink.zeros(rows);
-}
-
 /**
  * LowCardinality(String) with its own dictionary: `dictionary[0, dictionaryBytes)` are `entries`
- * encoded Strings, `indexes` one entry number per row, in as many bytes as `indexBytes` says.
+ * encoded Strings, `indexes` one entry number per row, of `width` 1, 2 or 4 bytes.
  */
 export function lowCardinalityColumn(
   sink: Sink,
@@ -80,17 +80,13 @@ export function lowCardinalityColumn(
   dictionaryBytes: number,
   entries: number,
   indexes: ArrayBufferView,
+  width: number,
   rows: number,
 ): void {
-  lowCardinalityHeader(sink, name, entries);
+  lowCardinalityHeader(sink, name, entries, width);
   sink.raw(dictionary, 0, dictionaryBytes);
   sink.uint64(rows);
-  fixed(sink, indexes, rows * indexBytes(entries));
-}
-
-/** Bytes of one entry number in a LowCardinality column whose dictionary has `entries`. */
-export function indexBytes(entries: number): number {
-  return entries <= 0x100 ? 1 : entries <= 0x1_0000 ? 2 : 4;
+  fixed(sink, indexes, rows * width);
 }
 
 /**
@@ -99,7 +95,7 @@ export function indexBytes(entries: number): number {
  */
 export function placeholderColumn(sink: Sink, name: string, length: number, rows: number): number {
   assert(length < 128, 'the placeholder has a one-byte length');
-  lowCardinalityHeader(sink, name, 1);
+  lowCardinalityHeader(sink, name, 1, 1);
   sink.varint(length);
   const at = sink.claim(length);
   sink.bytes.fill(questionMark, at, at + length);
@@ -111,6 +107,7 @@ export function placeholderColumn(sink: Sink, name: string, length: number, rows
 /** Upper bound of what one column's name, type and LowCardinality head take. */
 export const columnOverheadMax = 160;
 
+const dateTime64 = "DateTime64(3, 'UTC')";
 const questionMark = 0x3f;
 
 /** Dictionaries are written with the block, not kept across blocks. */
@@ -123,10 +120,10 @@ function columnHeader(sink: Sink, name: string, type: string): void {
   sink.ascii(type);
 }
 
-function lowCardinalityHeader(sink: Sink, name: string, entries: number): void {
+function lowCardinalityHeader(sink: Sink, name: string, entries: number, width: number): void {
   columnHeader(sink, name, 'LowCardinality(String)');
   sink.uint64(sharedDictionariesWithAdditionalKeys);
-  sink.uint64(hasAdditionalKeys | needsUpdate | (indexBytes(entries) >> 1));
+  sink.uint64(hasAdditionalKeys | needsUpdate | (width >> 1));
   sink.uint64(entries);
 }
 

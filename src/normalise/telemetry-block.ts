@@ -1,74 +1,52 @@
 import {
   blockHeader,
   columnOverheadMax,
-  dateTime64Column,
+  dateTime64ColumnSpace,
   enum8Column,
   float64Column,
-  indexBytes,
   int64Column,
   int64ZeroColumn,
   lowCardinalityColumn,
   placeholderColumn,
   stringColumn,
   stringEmptyColumn,
-  uuidColumn,
+  uuidColumnSpace,
 } from '../block/columns.js';
 import { Sink } from '../block/sink.js';
 import type { BatchView } from './batch-layout.js';
 import type { KeyDictionary } from './key-dictionary.js';
-import { afterText, arrivalTime, isText, keyShift, type Points, typeMask } from './points.js';
+import { afterText, arrivalTime, isText, type Points } from './points.js';
 import { segmentNameBytes } from './result.js';
 
 const columns = 9;
 const valueTypes = "Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5)";
 /** UUID, key index, two times, type, num, long, segment index; text comes on top. */
 const rowBytesMax = 16 + 4 + 8 + 8 + 1 + 8 + 8 + 1;
-
 /** A text at least this long is copied by the engine, a shorter one in a loop. */
 const longTextBytes = 64;
 
 /**
  * @hot Encodes the points of a batch as a block of the table `telemetry`. Kept and reused by the
- * worker: what it holds are the columns that the points do not have as such.
+ * worker for the two parts of a block that have to be put together first, texts and dictionary.
  */
 export class TelemetryBlock {
-  #device: Uint32Array;
-  #receivedAt: Uint32Array;
-  /** The high word that every row of `#receivedAt` has; -1 when they differ. */
-  #receivedAtHigh: number;
-  #ts: Uint32Array;
-  #type: Uint8Array;
   #text: Uint8Array;
   #textBytes: number;
-  /** Entry number of every row's key, as bytes, words or double words. */
-  #index8: Uint8Array;
-  #indexes: ArrayBufferView;
-  #entries: number;
   #dictionary: Uint8Array;
   #dictionaryBytes: number;
+  readonly #scratch: TimeBits;
 
   constructor() {
-    this.#device = new Uint32Array(0);
-    this.#receivedAt = new Uint32Array(0);
-    this.#receivedAtHigh = -1;
-    this.#ts = new Uint32Array(0);
-    this.#type = new Uint8Array(0);
     this.#text = new Uint8Array(0);
     this.#textBytes = 0;
-    this.#index8 = new Uint8Array(0);
-    this.#indexes = this.#index8;
-    this.#entries = 0;
     this.#dictionary = new Uint8Array(4096);
     this.#dictionaryBytes = 0;
+    this.#scratch = new TimeBits();
   }
 
-  /** Makes the columns and returns an upper bound of the bytes that `write` will need. */
-  prepare(points: Points, keys: KeyDictionary, batch: BatchView): number {
-    if (this.#type.length < points.count) this.#grow(points.meta.length);
-    this.#splitMeta(points, keys.used.length);
+  /** Puts texts and dictionary together; returns an upper bound of the bytes of the block. */
+  prepare(points: Points, keys: KeyDictionary): number {
     this.#writeDictionary(keys);
-    this.#spreadMessages(points, batch);
-    if (points.ownTimes > 0) spreadTimes(this.#ts, points, batch.receivedAt, true);
     this.#textBytes = points.textEnd > 0 ? this.#mergeTexts(points) : points.count;
     return (
       16 +
@@ -80,22 +58,19 @@ export class TelemetryBlock {
   }
 
   /** Writes what was prepared; returns where in the sink the name of the segment belongs. */
-  write(sink: Sink, points: Points): number {
+  write(sink: Sink, points: Points, keys: KeyDictionary, batch: BatchView): number {
     const rows = points.count;
     blockHeader(sink, columns, rows);
-    uuidColumn(sink, 'device_id', this.#device, rows);
-    lowCardinalityColumn(
-      sink,
-      'key',
-      this.#dictionary,
-      this.#dictionaryBytes,
-      this.#entries,
-      this.#indexes,
-      rows,
-    );
-    dateTime64Column(sink, 'ts', points.ownTimes > 0 ? this.#ts : this.#receivedAt, rows);
-    dateTime64Column(sink, 'received_at', this.#receivedAt, rows);
-    enum8Column(sink, 'type', valueTypes, this.#type, rows);
+    const deviceAt = uuidColumnSpace(sink, 'device_id', rows);
+    this.#writeKeys(sink, points, keys.used.length);
+    const tsAt = dateTime64ColumnSpace(sink, 'ts', rows);
+    const receivedAt = dateTime64ColumnSpace(sink, 'received_at', rows);
+    const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset, sink.bytes.length);
+    spreadDevices(view, deviceAt, points, batch);
+    this.#spreadTimes(view, receivedAt, points, batch, false);
+    if (points.ownTimes > 0) this.#spreadTimes(view, tsAt, points, batch, true);
+    else sink.bytes.copyWithin(tsAt, receivedAt, receivedAt + rows * 8);
+    enum8Column(sink, 'type', valueTypes, points.type, rows);
     float64Column(sink, 'num', points.num, rows);
     if (points.longs > 0) int64Column(sink, 'long', points.long, rows);
     else int64ZeroColumn(sink, 'long', rows);
@@ -104,32 +79,29 @@ export class TelemetryBlock {
     return placeholderColumn(sink, 'segment', segmentNameBytes, rows);
   }
 
-  #grow(capacity: number): void {
-    this.#device = new Uint32Array(capacity * 4);
-    this.#receivedAt = new Uint32Array(capacity * 2);
-    this.#receivedAtHigh = -1;
-    this.#ts = new Uint32Array(capacity * 2);
-    this.#type = new Uint8Array(capacity);
-    this.#index8 = new Uint8Array(capacity);
-  }
-
-  /** Takes every row's type and key number apart. */
-  #splitMeta(points: Points, entries: number): void {
-    const { meta, count } = points;
-    const types = this.#type;
-    const index8 = this.#index8;
-    for (let point = 0; point < count; point += 1) {
-      const bits = meta[point]!;
-      types[point] = bits & typeMask;
-      index8[point] = bits >> keyShift;
+  /**
+   * Entry numbers take two bytes a row even where one would do: they are written as the scanner
+   * left them, and a column of small numbers costs next to nothing once it is compressed.
+   */
+  #writeKeys(sink: Sink, points: Points, entries: number): void {
+    const { entry, entryHigh, count } = points;
+    let indexes: ArrayBufferView = entry;
+    if (entryHigh !== undefined) {
+      const wide = new Uint32Array(count);
+      for (let point = 0; point < count; point += 1) wide[point] = points.entryOf(point);
+      indexes = wide;
     }
-    this.#entries = entries;
-    this.#indexes = index8;
-    const bytes = indexBytes(entries);
-    if (bytes === 1) return;
-    const wide = bytes === 2 ? new Uint16Array(count) : new Uint32Array(count);
-    for (let point = 0; point < count; point += 1) wide[point] = meta[point]! >> keyShift;
-    this.#indexes = wide;
+    const width = entryHigh === undefined ? 2 : 4;
+    lowCardinalityColumn(
+      sink,
+      'key',
+      this.#dictionary,
+      this.#dictionaryBytes,
+      entries,
+      indexes,
+      width,
+      count,
+    );
   }
 
   #writeDictionary(keys: KeyDictionary): void {
@@ -146,55 +118,17 @@ export class TelemetryBlock {
     this.#dictionaryBytes = sink.at;
   }
 
-  /** Repeats device and arrival of every message for its points. */
-  #spreadMessages(points: Points, batch: BatchView): void {
-    const { runRow, runEnd, runs } = points;
-    const { device: words, receivedAt: times } = batch;
-    const device = this.#device;
-    const received = this.#receivedAt;
-    // Arrivals of one batch, and of the batches before, have the same high word for 49 days.
-    const high = Math.floor(times[runRow[0]!]! * perWord);
-    if (high !== this.#receivedAtHigh) {
-      for (let word = 1; word < received.length; word += 2) received[word] = high;
-      this.#receivedAtHigh = high;
-    }
-    let time = -1;
-    let low = 0;
-    let point = 0;
-    for (let run = 0; run < runs; run += 1) {
-      const row = runRow[run]!;
-      const end = runEnd[run]!;
-      const a = words[row * 4]!;
-      const b = words[row * 4 + 1]!;
-      const c = words[row * 4 + 2]!;
-      const d = words[row * 4 + 3]!;
-      if (times[row] !== time) {
-        time = times[row]!;
-        if (Math.floor(time * perWord) !== high) this.#receivedAtHigh = -1;
-        low = (time - high * 2 ** 32) | 0;
-      }
-      for (; point < end; point += 1) {
-        device[point * 4] = a;
-        device[point * 4 + 1] = b;
-        device[point * 4 + 2] = c;
-        device[point * 4 + 3] = d;
-        received[point * 2] = low;
-      }
-    }
-    if (this.#receivedAtHigh === -1) spreadTimes(received, points, times, false);
-  }
-
   /** Puts the texts where they belong between the empty ones; returns the bytes of the column. */
   #mergeTexts(points: Points): number {
     const bytesMax = points.textEnd + points.count;
     if (this.#text.length < bytesMax) this.#text = new Uint8Array(bytesMax * 2);
     const from = points.text;
     const out = this.#text;
-    const meta = points.meta;
+    const { type, count } = points;
     let textAt = 0;
     let at = 0;
-    for (let point = 0; point < points.count; point += 1) {
-      if (!isText(meta[point]!)) {
+    for (let point = 0; point < count; point += 1) {
+      if (!isText(type[point]!)) {
         out[at] = 0;
         at += 1;
         continue;
@@ -210,23 +144,66 @@ export class TelemetryBlock {
     }
     return at;
   }
+
+  /** Writes the time of every point: that of its run if `own`, else that of its arrival. */
+  #spreadTimes(view: DataView, from: number, points: Points, batch: BatchView, own: boolean): void {
+    const { runRow, runTs, runEnd, runs } = points;
+    const arrivals = batch.receivedAt;
+    let at = from;
+    let last = -1;
+    let bits = 0;
+    for (let run = 0; run < runs; run += 1) {
+      let time = own ? runTs[run]! : arrivalTime;
+      if (time === arrivalTime) time = arrivals[runRow[run]!]!;
+      if (time !== last) bits = this.#scratch.of(time);
+      last = time;
+      for (const end = from + runEnd[run]! * 8; at < end; at += 8) view.setFloat64(at, bits, true);
+    }
+  }
 }
 
-const perWord = 2 ** -32;
-
-/** Writes every point's time as Int64: that of its run if `own`, else that of its arrival. */
-function spreadTimes(out: Uint32Array, points: Points, arrivals: Float64Array, own: boolean): void {
-  const { runRow, runTs, runEnd, runs } = points;
-  let point = 0;
+/** Repeats the device of every message for its points. */
+function spreadDevices(view: DataView, from: number, points: Points, batch: BatchView): void {
+  const { runRow, runEnd, runs } = points;
+  const { device, deviceHalves } = batch;
+  let at = from;
   for (let run = 0; run < runs; run += 1) {
-    const end = runEnd[run]!;
-    let time = own ? runTs[run]! : arrivalTime;
-    if (time === arrivalTime) time = arrivals[runRow[run]!]!;
-    const high = Math.floor(time * perWord);
-    const low = (time - high * 2 ** 32) | 0;
-    for (; point < end; point += 1) {
-      out[point * 2] = low;
-      out[point * 2 + 1] = high;
+    const row = runRow[run]!;
+    const end = from + runEnd[run]! * 16;
+    const first = deviceHalves[row * 2]!;
+    const second = deviceHalves[row * 2 + 1]!;
+    // Only as numbers these bytes can be moved eight at a time. No bit of a number is lost by that,
+    // but of what is not a number (one id in a thousand looks like that) some might be.
+    if (first === first && second === second) {
+      for (; at < end; at += 16) {
+        view.setFloat64(at, first, true);
+        view.setFloat64(at + 8, second, true);
+      }
+      continue;
     }
+    for (; at < end; at += 16) {
+      for (let word = 0; word < 4; word += 1) {
+        view.setUint32(at + word * 4, device[row * 4 + word]!, true);
+      }
+    }
+  }
+}
+
+/** Turns a time, a whole number of milliseconds, into the float64 whose bytes are that Int64. */
+class TimeBits {
+  readonly #words: Uint32Array;
+  readonly #bits: Float64Array;
+
+  constructor() {
+    this.#words = new Uint32Array(2);
+    this.#bits = new Float64Array(this.#words.buffer);
+  }
+
+  /** Times end in the year 2262, far below where the bytes of an Int64 are no number. */
+  of(milliseconds: number): number {
+    const high = Math.floor(milliseconds * 2 ** -32);
+    this.#words[0] = milliseconds - high * 2 ** 32;
+    this.#words[1] = high;
+    return this.#bits[0]!;
   }
 }

@@ -122,9 +122,10 @@ export function pointsOf(result: NormaliseResult): TestPoint[] {
   const receivedAt = fixed('received_at');
   const type = fixed('type');
   const num = fixed('num');
-  const long = fixed('long');
+  // A block without longs beyond 2^53, or without texts, leaves their column out.
+  const long = block.columns.has('long') ? fixed('long') : Buffer.alloc(rows * 8);
   const keys = textsOf(block, 'key');
-  const texts = textsOf(block, 'text');
+  const texts = block.columns.has('text') ? textsOf(block, 'text') : keys.map(() => '');
   return keys.map((key, row) => ({
     device: uuidText(device.subarray(row * 16, row * 16 + 16)),
     key,

@@ -106,7 +106,16 @@ test('ClickHouse reads dictionaries of 256, 257 and 70,000 entries', async () =>
           : Uint32Array.from({ length: entries }, falling);
     const sink = new Sink(new Uint8Array(entries * 24 + 256), 0);
     blockHeader(sink, 2, entries);
-    lowCardinalityColumn(sink, 'k', dictionary.bytes, dictionary.at, entries, indexes, entries);
+    lowCardinalityColumn(
+      sink,
+      'k',
+      dictionary.bytes,
+      dictionary.at,
+      entries,
+      indexes,
+      indexes.BYTES_PER_ELEMENT,
+      entries,
+    );
     stringColumn(sink, 's', texts.bytes, texts.at);
     const [row] = await readWithChdb(
       sink.bytes.slice(0, sink.at),
