@@ -1,7 +1,7 @@
 import { deviceIdOfWords } from '../core/ids.js';
 import type { BatchView } from './batch-layout.js';
 import type { KeyDictionary } from './key-dictionary.js';
-import { afterText, isText, keyShift, type Points, textStart, typeMask } from './points.js';
+import { afterText, isText, type Points, textStart } from './points.js';
 import { type AttributeRecord, type AttributeValue, ValueType } from './result.js';
 
 /**
@@ -20,12 +20,11 @@ export function attributeRecord(
   const values: [string, ValueType, AttributeValue][] = [];
   let textAt = textFrom;
   for (let point = from; point < points.count; point += 1) {
-    const meta = points.meta[point]!;
-    const handle = keys.used[meta >> keyShift]!;
+    const handle = keys.used[points.entryOf(point)]!;
     const keyAt = keys.textStart(handle);
     const key = utf8(keys.texts, keyAt, keyAt + keys.textLength(handle));
-    const textNext = isText(meta) ? afterText(points.text, textAt) : textAt;
-    const type = (meta & typeMask) as ValueType;
+    const type = points.type[point]! as ValueType;
+    const textNext = isText(type) ? afterText(points.text, textAt) : textAt;
     values.push([key, type, attributeValue(points, point, type, textAt, textNext)]);
     textAt = textNext;
   }

@@ -68,6 +68,8 @@ export class BatchView {
   readonly receivedAt: Float64Array;
   /** The device's UUID as four words, see `deviceWords` in core/ids.ts. */
   readonly device: Uint32Array;
+  /** The same bytes, two halves a row. */
+  readonly deviceHalves: Float64Array;
   readonly start: Uint32Array;
   readonly length: Uint32Array;
   readonly topicStart: Uint32Array;
@@ -86,6 +88,7 @@ export class BatchView {
     this.head = new Uint32Array(buffer, at.head, headWords);
     this.receivedAt = new Float64Array(buffer, at.receivedAt, rows);
     this.device = new Uint32Array(buffer, at.device, rows * 4);
+    this.deviceHalves = new Float64Array(buffer, at.device, rows * 2);
     this.start = new Uint32Array(buffer, at.start, rows);
     this.length = new Uint32Array(buffer, at.length, rows);
     this.topicStart = new Uint32Array(buffer, at.topicStart, rows);

@@ -14,7 +14,7 @@ const { quote, comma, colon, minus, zero, nine, space, backslash } = Character;
 const { openBrace, openBracket, closeBrace, delete: deleteCharacter } = Character;
 
 // Copies: V8 folds the constants of a module itself, but not what it imports.
-const { entry: entryField, successor: successorField, words: wordsField } = KeyField;
+const { entry: entryField, successor: successorField } = KeyField;
 
 /** What an object is, for the prediction of its first key. */
 export const ObjectContext = { message: 0, values: 1, attributes: 2 } as const;
@@ -73,8 +73,10 @@ export function scanMembers(
  * Without a call in its loop: what V8 has loaded of the arrays stays loaded.
  */
 function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
-  const { view, points } = scan;
-  const { meta, num } = points;
+  const { arena, view, points } = scan;
+  const { entry: entries, type: types, num } = points;
+  // Beyond 16 bits of keys each point takes the long way.
+  if (points.entryHigh !== undefined) return from;
   const table = scan.keys.table;
   const first = points.count;
   let point = first;
@@ -87,9 +89,10 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
     if (value === 0) break;
     const entry = table[key + entryField]!;
     const bit = 1 << entry;
-    if (entry < 0 || key < lowestKey || (seen & bit) !== 0) break;
-    const next = scanShortNumber(view, meta, num, point, entry, value);
+    if (entry >>> 16 !== 0 || key < lowestKey || (seen & bit) !== 0) break;
+    const next = scanShortNumber(arena, view, types, num, point, value);
     if (next === 0) break;
+    entries[point] = entry;
     seen |= bit;
     point += 1;
     previous = key;
@@ -106,25 +109,44 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   return at;
 }
 
-/** The position behind `"key":` when that is what stands at `at` or one space behind, else 0. */
+/**
+ * The position behind `"key":` when that is what stands at `at` or one space behind, else 0. Keys up
+ * to 13 bytes, most of them, are compared without a loop. Bytes beyond the message are read only
+ * when all before them match, so never more than the four that follow the terminator.
+ */
 function matchKey(view: DataView, table: number[], key: number, at: number): number {
   let position = at;
   let word = view.getInt32(position, true);
-  if ((word & 0xff) === space) {
+  if ((word & 0xff) === 0x20) {
     position += 1;
     word = view.getInt32(position, true);
   }
   const size = table[key]!;
-  const end = position + size;
-  let field = key + wordsField;
-  if (word !== table[field]) return 0;
-  field += 1;
-  for (position += 4; position + 4 <= end; position += 4) {
-    if (view.getInt32(position, true) !== table[field]) return 0;
+  const last = position + size - 4;
+  if (word !== table[key + 7]) return 0;
+  if (size > 8) {
+    if (view.getInt32(position + 4, true) !== table[key + 8]) return 0;
+    if (size > 12) {
+      if (view.getInt32(position + 8, true) !== table[key + 9]) return 0;
+      if (size > 16 && !matchMiddle(view, table, key, position, last)) return 0;
+    }
+  }
+  return view.getInt32(last, true) === table[key + 6] ? last + 4 : 0;
+}
+
+function matchMiddle(
+  view: DataView,
+  table: number[],
+  key: number,
+  start: number,
+  last: number,
+): boolean {
+  let field = key + 10;
+  for (let position = start + 12; position < last; position += 4) {
+    if (view.getInt32(position, true) !== table[field]) return false;
     field += 1;
   }
-  const mask = (1 << ((size & 3) << 3)) - 1;
-  return ((view.getInt32(position, true) ^ table[field]!) & mask) === 0 ? end : 0;
+  return true;
 }
 
 /** Scans one member, whatever it is. */

@@ -4,7 +4,10 @@ import { assert } from '../core/assert.js';
 /**
  * Where the fields of a key lie behind its handle in `KeyDictionary.table`:
  *
- *     ┌ size ┬ successor ┬ entry ┬ textAt ┬ plain ┬ hash ┬ "key": in words of four bytes … ┬ 0 ┐
+ *     ┌ size ┬ successor ┬ entry ┬ textAt ┬ plain ┬ hash ┬ last ┬ first ┬ second ┬ … ┐
+ *
+ * `first`, `second` … are `"key":` in little-endian words of four bytes; `last` are its last four
+ * bytes, which overlap the word before when the size is no multiple of four.
  */
 export const KeyField = {
   /** Bytes of `"key":`. */
@@ -18,12 +21,13 @@ export const KeyField = {
   /** 1 when `"key":` is how the key stands in JSON, 0 when it needs escapes. */
   plain: 4,
   hash: 5,
-  words: 6,
+  last: 6,
+  first: 7,
 } as const;
 
 /** The handles of the two keys that make an envelope; every dictionary begins with them. */
 export const tsKey = 0;
-export const valuesKey = KeyField.words + 3;
+export const valuesKey = KeyField.first + 1;
 
 /** Beyond these a dictionary starts afresh with the next batch. */
 const keysKept = 16 * 1024;
@@ -176,17 +180,12 @@ export class KeyDictionary {
     const plain = this.#isPlain(textAt) ? 1 : 0;
     table.push(size, tsKey, -1, textAt, plain, hash);
     // The byte before the text and the two behind it are the quotes and the colon.
-    const texts = this.texts;
-    for (let at = textAt - 1; at < textAt - 1 + size; at += 4) {
-      const rest = textAt - 1 + size - at;
-      let word = 0;
-      for (let index = 0; index < 4 && index < rest; index += 1) {
-        word |= texts[at + index]! << (index * 8);
-      }
-      table.push(word);
+    const start = textAt - 1;
+    const last = size - 4;
+    table.push(this.#word(start + last));
+    for (let offset = 0; offset === 0 || offset < last; offset += 4) {
+      table.push(this.#word(start + offset));
     }
-    // A key of whole words ends its comparison with no bits of this one.
-    table.push(0);
     this.#insert(key, hash);
     this.#count += 1;
     return key;
@@ -207,6 +206,11 @@ export class KeyDictionary {
     texts[textAt + to - from + 1] = colon;
     this.textsUsed = needed;
     return textAt;
+  }
+
+  #word(at: number): number {
+    const texts = this.texts;
+    return texts[at]! | (texts[at + 1]! << 8) | (texts[at + 2]! << 16) | (texts[at + 3]! << 24);
   }
 
   /** Whether the text just kept contains nothing that JSON would escape. */

@@ -147,7 +147,7 @@ export class Normaliser {
     const rejections = this.#rejections;
     rejections.clear();
     rejections.collect(batch, messages, task.nowMs);
-    const telemetryMax = points.count > 0 ? this.#block.prepare(points, keys, batch) : 0;
+    const telemetryMax = points.count > 0 ? this.#block.prepare(points, keys) : 0;
     const packed = this.#attributes.length > 0 ? packAttributes(this.#attributes) : undefined;
     const packedBytes = packed?.length ?? 0;
     const bytesMax = telemetryMax + packedBytes + rejections.bytesMax + 32;
@@ -155,7 +155,7 @@ export class Normaliser {
     const sink = new Sink(new Uint8Array(output), 0);
     let telemetry = nothing;
     if (points.count > 0) {
-      const nameAt = this.#block.write(sink, points);
+      const nameAt = this.#block.write(sink, points, keys, batch);
       telemetry = record(0, sink.at, points.count, nameAt);
     }
     let attributes = nothing;

@@ -4,11 +4,11 @@ import { ValueType } from './result.js';
  * @hot The points of one batch while its messages are scanned: a struct of arrays, kept and reused
  * by the worker.
  *
- *     point │ meta: key entry × 16 + dead × 8 + type   num   long(lo, hi)
+ *     point │ entry  type  num  long(lo, hi)
  *     text  │ varint length, bytes; one per point of type string or json, in order
  *     run   │ row  ts  end              points [end of the run before, end) share row and ts
  *
- * `count ≤ meta.length` and `textEnd ≤ text.length` hold because `reserve` is called before a message
+ * `count ≤ type.length` and `textEnd ≤ text.length` hold because `reserve` is called before a message
  * with what that message can add at most; adding itself checks nothing. `long` is zero except
  * where an integer does not fit a float64 (`longs` of them), so that most blocks skip the column.
  */
@@ -25,7 +25,12 @@ export class Points {
   dead: number;
   /** Keys replaced by a later duplicate, for the metric. */
   duplicates: number;
-  meta: Int32Array;
+  /** The key's number in the batch, its low 16 bits. */
+  entry: Uint16Array;
+  /** The rest of it, once a batch has more keys than 16 bits can tell apart. */
+  entryHigh: Uint16Array | undefined;
+  /** A `ValueType`, plus eight when a later duplicate has replaced the point. */
+  type: Uint8Array;
   num: Float64Array;
   long: Uint32Array;
   text: Uint8Array;
@@ -42,7 +47,9 @@ export class Points {
     this.ownTimes = 0;
     this.dead = 0;
     this.duplicates = 0;
-    this.meta = new Int32Array(capacity);
+    this.entry = new Uint16Array(capacity);
+    this.entryHigh = undefined;
+    this.type = new Uint8Array(capacity);
     this.num = new Float64Array(capacity);
     this.long = new Uint32Array(capacity * 2);
     this.text = new Uint8Array(capacity * 4);
@@ -52,13 +59,13 @@ export class Points {
   }
 
   hasRoom(points: number, textBytes: number): boolean {
-    return this.count + points <= this.meta.length && this.textEnd + textBytes <= this.text.length;
+    return this.count + points <= this.type.length && this.textEnd + textBytes <= this.text.length;
   }
 
   /** Makes room for that many more points and text bytes; what is there is kept. */
   reserve(points: number, textBytes: number): void {
     const needed = this.count + points;
-    if (needed > this.meta.length) this.#grow(Math.max(needed, this.meta.length * 2));
+    if (needed > this.type.length) this.#grow(Math.max(needed, this.type.length * 2));
     const textNeeded = this.textEnd + textBytes;
     if (textNeeded > this.text.length) {
       const text = new Uint8Array(Math.max(textNeeded, this.text.length * 2));
@@ -78,6 +85,7 @@ export class Points {
     this.ownTimes = 0;
     this.dead = 0;
     this.duplicates = 0;
+    this.entryHigh = undefined;
   }
 
   /** Forgets every point from `count` on, whose text begins at `textEnd`. */
@@ -107,38 +115,44 @@ export class Points {
     this.runs = runs + 1;
   }
 
+  /** The key's number in the batch. */
+  entryOf(point: number): number {
+    const low = this.entry[point]!;
+    return this.entryHigh === undefined ? low : low | (this.entryHigh[point]! << 16);
+  }
+
   /** Notes where the points of the object that begins at `objectStart` have their keys. */
   trackKeys(pointOf: number[], objectStart: number): void {
     for (let point = objectStart; point < this.count; point += 1) {
-      pointOf[this.meta[point]! >> keyShift] = point;
+      pointOf[this.entryOf(point)] = point;
     }
   }
 
   /**
    * Before a value of the key `entry` is added to the object whose points begin at `objectStart`: an
-   * earlier value of the same object no longer counts. What `pointOf` says may be stale; the point's
-   * own key decides.
+   * earlier value of that object no longer counts. What `pointOf` says may be stale; the point's own
+   * key decides.
    */
   replaceFormer(pointOf: number[], entry: number, objectStart: number): void {
     const former = pointOf[entry]!;
     pointOf[entry] = this.count;
-    if (former < objectStart || former >= this.count) return;
-    const meta = this.meta[former]!;
-    if (meta >> keyShift !== entry || (meta & deadBit) !== 0) return;
-    this.meta[former] = meta | deadBit;
+    if (former < objectStart || former >= this.count || this.entryOf(former) !== entry) return;
+    const type = this.type[former]!;
+    if ((type & deadBit) !== 0) return;
+    this.type[former] = type | deadBit;
     this.dead += 1;
     this.duplicates += 1;
   }
 
   /** Closes the gaps of dead points from `from` on, whose text begins at `textFrom`. Linear. */
   removeDead(from: number, textFrom: number): void {
-    const { meta, num, long, text } = this;
+    const { entry, entryHigh, type, num, long, text } = this;
     let to = from;
     let textTo = textFrom;
     let textAt = textFrom;
     for (let point = from; point < this.count; point += 1) {
-      const alive = (meta[point]! & deadBit) === 0;
-      if (isText(meta[point]!)) {
+      const alive = (type[point]! & deadBit) === 0;
+      if (isText(type[point]!)) {
         const textNext = afterText(text, textAt);
         if (alive) {
           text.copyWithin(textTo, textAt, textNext);
@@ -147,7 +161,9 @@ export class Points {
         textAt = textNext;
       }
       if (!alive) continue;
-      meta[to] = meta[point]!;
+      entry[to] = entry[point]!;
+      if (entryHigh !== undefined) entryHigh[to] = entryHigh[point]!;
+      type[to] = type[point]!;
       num[to] = num[point]!;
       long[to * 2] = long[point * 2]!;
       long[to * 2 + 1] = long[point * 2 + 1]!;
@@ -162,7 +178,9 @@ export class Points {
   /** Appends a boolean or number. */
   addNumber(entry: number, type: ValueType, value: number): void {
     const point = this.count;
-    this.meta[point] = (entry << keyShift) | type;
+    if (entry > 0xffff || this.entryHigh !== undefined) this.#setEntryHigh(point, entry);
+    this.entry[point] = entry;
+    this.type[point] = type;
     this.num[point] = value;
     this.count = point + 1;
   }
@@ -206,8 +224,17 @@ export class Points {
     this.textEnd = end + extra;
   }
 
+  #setEntryHigh(point: number, entry: number): void {
+    this.entryHigh ??= new Uint16Array(this.type.length);
+    this.entryHigh[point] = entry >>> 16;
+  }
+
   #grow(capacity: number): void {
-    this.meta = copied(new Int32Array(capacity), this.meta);
+    this.entry = copied(new Uint16Array(capacity), this.entry);
+    if (this.entryHigh !== undefined) {
+      this.entryHigh = copied(new Uint16Array(capacity), this.entryHigh);
+    }
+    this.type = copied(new Uint8Array(capacity), this.type);
     this.num = copied(new Float64Array(capacity), this.num);
     this.long = copied(new Uint32Array(capacity * 2), this.long);
     this.runRow = copied(new Int32Array(capacity), this.runRow);
@@ -219,14 +246,11 @@ export class Points {
 /** The time of a run whose device sent none; no device can send it. */
 export const arrivalTime = -1;
 
-/** How far the key's entry number stands to the left in `meta`. */
-export const keyShift = 4;
-export const typeMask = 7;
 const deadBit = 8;
 
 /** True for the types whose value is a text: string 4 and json 5. */
-export function isText(meta: number): boolean {
-  return (meta & 4) !== 0;
+export function isText(type: number): boolean {
+  return (type & 4) !== 0;
 }
 
 /** Where the text after the one at `at` begins. */

@@ -79,7 +79,16 @@ export class Rejections {
     uuidColumn(sink, 'device_id', this.#device, rows);
     dateTime64Column(sink, 'received_at', this.#receivedAt, rows);
     const { bytes, at } = this.#protocols;
-    lowCardinalityColumn(sink, 'protocol', bytes, at, protocolNames.length, this.#protocol, rows);
+    lowCardinalityColumn(
+      sink,
+      'protocol',
+      bytes,
+      at,
+      protocolNames.length,
+      this.#protocol,
+      1,
+      rows,
+    );
     stringColumn(sink, 'topic', this.#topic.encoded, this.#topic.bytes);
     stringColumn(sink, 'reason', this.#reason.encoded, this.#reason.bytes);
     stringColumn(sink, 'payload', this.#payload.encoded, this.#payload.bytes);

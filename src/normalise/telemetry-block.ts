@@ -5,11 +5,9 @@ import {
   enum8Column,
   float64Column,
   int64Column,
-  int64ZeroColumn,
   lowCardinalityColumn,
   placeholderColumn,
   stringColumn,
-  stringEmptyColumn,
   uuidColumnSpace,
 } from '../block/columns.js';
 import { Sink } from '../block/sink.js';
@@ -18,7 +16,8 @@ import type { KeyDictionary } from './key-dictionary.js';
 import { afterText, arrivalTime, isText, type Points } from './points.js';
 import { segmentNameBytes } from './result.js';
 
-const columns = 9;
+/** Without `long` and `text`, which are left out where all rows have what is their default. */
+const columnsMin = 7;
 const valueTypes = "Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5)";
 /** UUID, key index, two times, type, num, long, segment index; text comes on top. */
 const rowBytesMax = 16 + 4 + 8 + 8 + 1 + 8 + 8 + 1;
@@ -47,10 +46,10 @@ export class TelemetryBlock {
   /** Puts texts and dictionary together; returns an upper bound of the bytes of the block. */
   prepare(points: Points, keys: KeyDictionary): number {
     this.#writeDictionary(keys);
-    this.#textBytes = points.textEnd > 0 ? this.#mergeTexts(points) : points.count;
+    this.#textBytes = points.textEnd > 0 ? this.#mergeTexts(points) : 0;
     return (
       16 +
-      columns * columnOverheadMax +
+      (columnsMin + 2) * columnOverheadMax +
       points.count * rowBytesMax +
       this.#textBytes +
       this.#dictionaryBytes
@@ -60,6 +59,7 @@ export class TelemetryBlock {
   /** Writes what was prepared; returns where in the sink the name of the segment belongs. */
   write(sink: Sink, points: Points, keys: KeyDictionary, batch: BatchView): number {
     const rows = points.count;
+    const columns = columnsMin + Number(points.longs > 0) + Number(points.textEnd > 0);
     blockHeader(sink, columns, rows);
     const deviceAt = uuidColumnSpace(sink, 'device_id', rows);
     this.#writeKeys(sink, points, keys.used.length);
@@ -73,9 +73,7 @@ export class TelemetryBlock {
     enum8Column(sink, 'type', valueTypes, points.type, rows);
     float64Column(sink, 'num', points.num, rows);
     if (points.longs > 0) int64Column(sink, 'long', points.long, rows);
-    else int64ZeroColumn(sink, 'long', rows);
     if (points.textEnd > 0) stringColumn(sink, 'text', this.#text, this.#textBytes);
-    else stringEmptyColumn(sink, 'text', rows);
     return placeholderColumn(sink, 'segment', segmentNameBytes, rows);
   }
 
@@ -174,7 +172,7 @@ function spreadDevices(view: DataView, from: number, points: Points, batch: Batc
     const second = deviceHalves[row * 2 + 1]!;
     // Only as numbers these bytes can be moved eight at a time. No bit of a number is lost by that,
     // but of what is not a number (one id in a thousand looks like that) some might be.
-    if (first === first && second === second) {
+    if (!Number.isNaN(first) && !Number.isNaN(second)) {
       for (; at < end; at += 16) {
         view.setFloat64(at, first, true);
         view.setFloat64(at + 8, second, true);
