@@ -20,6 +20,8 @@ export interface RoundOptions {
 const senderBusyMax = 0.9;
 /** …unless the server has no time left either. */
 const serverBusyMin = 0.9;
+/** An open loop that falls behind its rate measures something else. */
+const rateShareMin = 0.98;
 
 /**
  * One scenario in interleaved rounds: all servers stay up, each round runs each of them once, in an
@@ -82,6 +84,9 @@ async function runOnce(
   const before = await product?.scrape();
   const result = await runSender(load, senderCore);
   let note = result.audit.clean ? '' : result.audit.note || JSON.stringify(result.audit);
+  if (scenario.load.kind === 'open' && result.perSecond < scenario.load.perSecond * rateShareMin) {
+    note ||= `only ${Math.round(result.perSecond)} messages/s of the intended rate`;
+  }
   if (product !== undefined && before !== undefined) {
     const fault = await product.audit(before, result, scenario.pointsPerUnit);
     note = note === '' ? fault : note;
