@@ -27,6 +27,9 @@ export interface TokenSource {
 /**
  * @hot `POST /api/v1/{token}/telemetry` and `/attributes`: authentication, limits, the body, and
  * the hand-over to `Intake`. What is wrong with a request is answered as early as it is known.
+ *
+ * A request allocates what the engine's callbacks need and no more: its exchange, two closures, and
+ * a view of the bytes that arrived.
  */
 export class DeviceRoutes {
   readonly #clock: Clock;

@@ -18,7 +18,7 @@ import { Tokens } from './http.js';
  * Run with `fork`: everything of a node from the HTTP socket to the journal, on a free port and
  * without ClickHouse. Devices have the tokens `T0` to `T<n>`, n + 1 being the first argument.
  *
- * It sends `{port}` when it listens, its `IngestState` for every message `state`, and ends at `stop`.
+ * It sends `{port}` when it listens, its `IngestState` at each message `state`, and ends at `stop`.
  */
 export interface IngestState {
   readonly rssBytes: number;
