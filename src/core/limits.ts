@@ -53,6 +53,8 @@ export const limits = Object.freeze({
   /** Between attempts to write again after a failure: doubled from the first to the second. */
   journalRetryMsMin: 100,
   journalRetryMsMax: 5_000,
+  /** Renames and removals that failed and are tried again; above it no new file is begun. */
+  journalChoresMax: 1_000,
   /** Copies of damaged bytes kept for the operator; above it only their description is kept. */
   quarantineBytesMax: 256 * mib,
   quarantineFilesMax: 10_000,

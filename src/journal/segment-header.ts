@@ -27,7 +27,7 @@ export interface SegmentHeader {
   readonly seed: number;
 }
 
-export const formatVersion = 1;
+const formatVersion = 1;
 /** Records start here: the header has a page of its own that no commit ever rewrites. */
 export const segmentDataStart = 4096;
 const headerBytes = 64;

@@ -24,7 +24,7 @@ export interface SegmentFileName {
 }
 
 export const segmentNameBytes = 20;
-export const segmentNumberMax = 99_999_999_999;
+const segmentNumberMax = 99_999_999_999;
 export const quarantineFolder = 'quarantine';
 
 const form = /^([0-9a-f]{8})-(\d{11})(?:\.(new|open|free)|\.(\d{1,10})\.sealed)$/;

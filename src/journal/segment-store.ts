@@ -200,7 +200,8 @@ export class SegmentStore implements SegmentSource {
 
   #choresProblem(): NodeError | undefined {
     if (this.#chores.failed < limits.journalChoresMax) return undefined;
-    const message = `cannot prepare a journal segment: ${this.#chores.failed} changes of files failed`;
+    const changes = `${this.#chores.failed} changes of files failed`;
+    const message = `cannot prepare a journal segment: ${changes}`;
     return new NodeError('SLUICE_JOURNAL_FAILED', message);
   }
 
