@@ -50,25 +50,23 @@ export function scanMembers(
     at = afterSpace(arena, at);
     if (arena[at] === closeBrace) return at + 1;
   }
-  for (;;) {
-    if (at < 0) at = ~at;
-    else {
-      at = scanMember(scan, at, depth, firstSlot, lowestKey, objectStart);
-      if (at < 0) return -1;
-    }
+  while (at >= 0) {
+    at = scanMember(scan, at, depth, firstSlot, lowestKey, objectStart);
+    if (at < 0) return -1;
     if (arena[at]! <= space) at = afterSpace(arena, at);
-    if (arena[at] !== comma) break;
-    at = scanPredicted(scan, at + 1, lowestKey);
+    if (arena[at] === comma) at = scanPredicted(scan, at + 1, lowestKey);
+    else if (arena[at] === closeBrace) at = ~at;
+    else return fail(scan, Outcome.jsonSyntax, at);
   }
-  if (arena[at] !== closeBrace) return fail(scan, Outcome.jsonSyntax, at);
   if (points.dead > 0) points.removeDead(objectStart, textsStart);
-  return at + 1;
+  return ~at + 1;
 }
 
 /**
- * Scans members from `from` on as long as they have the predicted key, a short number, and a comma
- * with at most one space behind it. Returns the complement of the position behind the last value
- * when no comma follows it, else the position where a member should begin that is none of these.
+ * Scans members from `from` on as long as they have the predicted key and a short number. Returns
+ * the complement of the position of `}` when that ends them, else the position where a member should
+ * begin that is none of these; if it has the predicted key all the same, `scan.valueAt` is the
+ * position behind its colon, else 0.
  *
  * Without a call in its loop: what V8 has loaded of the arrays stays loaded.
  */
@@ -76,6 +74,7 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   const { arena, view, points } = scan;
   const { entry: entries, type: types, num } = points;
   // Beyond 16 bits of keys each point takes the long way.
+  scan.valueAt = 0;
   if (points.entryHigh !== undefined) return from;
   const table = scan.keys.table;
   const first = points.count;
@@ -84,8 +83,9 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   let previous = scan.previous;
   let seen = scan.seen;
   let at = from;
+  let value: number;
   for (;;) {
-    const value = matchKey(view, table, key, at);
+    value = matchKey(view, table, key, at);
     if (value === 0) break;
     const entry = table[key + entryField]!;
     const bit = 1 << entry;
@@ -101,6 +101,7 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
     if (next > 0) break;
     at += 1;
   }
+  scan.valueAt = value;
   scan.members += point - first;
   scan.predicted = key;
   scan.previous = previous;
@@ -160,7 +161,7 @@ function scanMember(
 ): number {
   const { points, keys } = scan;
   let key = scan.predicted;
-  let next = matchKey(scan.view, keys.table, key, from);
+  let next = scan.valueAt;
   if (next === 0) {
     next = scanKey(scan, from);
     if (next < 0) return -1;

@@ -7,7 +7,7 @@ import { copyString, scanKeyText, scanString } from './json-string.js';
 import { afterSpace, skipValue } from './json-text.js';
 import { arrivalTime, textStart } from './points.js';
 import { envelopeKeySeen, fail, type Scan } from './scan.js';
-import { acceptTimestampText } from './timestamp.js';
+import { acceptPlainTimestamp, acceptTimestampText } from './timestamp.js';
 
 const { quote, comma, colon, minus, zero, nine } = Character;
 const { openBrace, closeBrace, openBracket, closeBracket } = Character;
@@ -114,7 +114,8 @@ function scanPlainEnvelope(scan: Scan, from: number, depth: number): number {
   const tsAt = afterSpace(arena, keyAt + 1);
   const tsEnd = scanTimestamp(scan, tsAt);
   if (tsEnd < 0) return fail(scan, envelopeKeySeen, from);
-  let at = afterSpace(arena, tsEnd);
+  let at = tsEnd;
+  if (arena[at] !== comma) at = afterSpace(arena, at);
   if (arena[at] !== comma) return fail(scan, envelopeKeySeen, from);
   at = afterSpace(arena, at + 1);
   for (let index = 0; index < valuesName.length; index += 1) {
@@ -212,6 +213,8 @@ function isName(scan: Scan, name: Uint8Array): boolean {
 
 /** Reads the value of `ts` at `at`: an integer literal or a string of one. */
 function scanTimestamp(scan: Scan, at: number): number {
+  const plain = acceptPlainTimestamp(scan, at);
+  if (plain > 0) return plain;
   const { arena, points } = scan;
   if (arena[at] === quote) {
     const textEnd = points.textEnd;

@@ -88,14 +88,16 @@ export class Normaliser {
     this.#attributes = [];
     this.#widened = 0;
     batch.reasonOffset.fill(-1, 0, messages);
+    const { kind: kinds, outcome: outcomes } = batch;
     for (let row = 0; row < messages; row += 1) {
       scan.row = row;
-      if (faulty.size > 0 && faulty.has(row)) batch.outcome[row] = Outcome.overload;
-      else if (batch.kind[row] === MessageKind.refused) {
-        assert(batch.outcome[row] !== Outcome.accepted, 'a refused message has an outcome');
+      const kind = kinds[row]!;
+      if (faulty.size > 0 && faulty.has(row)) outcomes[row] = Outcome.overload;
+      else if (kind === MessageKind.refused) {
+        assert(outcomes[row] !== Outcome.accepted, 'a refused message has an outcome');
       } else {
-        const outcome = this.#scanMessage(batch, row, used);
-        batch.outcome[row] = outcome;
+        const outcome = this.#scanMessage(batch, row, kind, used);
+        outcomes[row] = outcome;
         if (outcome !== Outcome.accepted) batch.reasonOffset[row] = scan.failedAt - scan.start;
       }
     }
@@ -103,7 +105,7 @@ export class Normaliser {
   }
 
   /** Adds what one message holds, all of it or nothing. */
-  #scanMessage(batch: BatchView, row: number, used: number): number {
+  #scanMessage(batch: BatchView, row: number, kind: number, used: number): number {
     const scan = this.scan;
     const { points, keys } = scan;
     const start = batch.start[row]!;
@@ -112,7 +114,7 @@ export class Normaliser {
     assert(end <= used, 'a message lies within the arena');
     scan.start = start;
     scan.end = end;
-    scan.deviceWord = batch.device[row * 4]!;
+    scan.deviceWord = batch.device[row * 4]! | 0;
     scan.widened = 0;
     if (length === 0) {
       scan.failedAt = start;
@@ -120,7 +122,6 @@ export class Normaliser {
     }
     const { count, textEnd, runs, duplicates } = points;
     const entries = keys.used.length;
-    const kind = batch.kind[row]!;
     reserve(points, kind, length);
     const position = scanPayload(scan, kind);
     if (position >= 0) {

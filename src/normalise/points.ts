@@ -34,6 +34,8 @@ export class Points {
   num: Float64Array;
   long: Uint32Array;
   text: Uint8Array;
+  /** The same bytes, to write four at a time. */
+  textView: DataView;
   runRow: Int32Array;
   runTs: Float64Array;
   runEnd: Int32Array;
@@ -53,6 +55,7 @@ export class Points {
     this.num = new Float64Array(capacity);
     this.long = new Uint32Array(capacity * 2);
     this.text = new Uint8Array(capacity * 4);
+    this.textView = new DataView(this.text.buffer);
     this.runRow = new Int32Array(capacity);
     this.runTs = new Float64Array(capacity);
     this.runEnd = new Int32Array(capacity);
@@ -71,6 +74,7 @@ export class Points {
       const text = new Uint8Array(Math.max(textNeeded, this.text.length * 2));
       text.set(this.text.subarray(0, this.textEnd));
       this.text = text;
+      this.textView = new DataView(text.buffer);
     }
   }
 

@@ -40,10 +40,11 @@ export class Scan {
   // Results besides the position.
   key: number;
   timestamp: number;
-  /** State of the object being scanned, see `scanPredicted`. */
+  /** State of the object being scanned, see `scanMembers`. */
   previous: number;
   predicted: number;
   members: number;
+  valueAt: number;
   seen: number;
   tracked: boolean;
   low: number;
@@ -86,6 +87,7 @@ export class Scan {
     this.previous = 0;
     this.predicted = 0;
     this.members = 0;
+    this.valueAt = 0;
     this.seen = 0;
     this.tracked = false;
     this.low = 0;

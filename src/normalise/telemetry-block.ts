@@ -118,11 +118,11 @@ export class TelemetryBlock {
 
   /** Puts the texts where they belong between the empty ones; returns the bytes of the column. */
   #mergeTexts(points: Points): number {
-    const bytesMax = points.textEnd + points.count;
+    const bytesMax = points.textEnd + points.count + 4;
     if (this.#text.length < bytesMax) this.#text = new Uint8Array(bytesMax * 2);
-    const from = points.text;
+    const { text: from, textView: fromView, type, count } = points;
     const out = this.#text;
-    const { type, count } = points;
+    const outView = new DataView(out.buffer);
     let textAt = 0;
     let at = 0;
     for (let point = 0; point < count; point += 1) {
@@ -133,12 +133,13 @@ export class TelemetryBlock {
       }
       const next = afterText(from, textAt);
       if (next - textAt < longTextBytes) {
-        for (; textAt < next; textAt += 1, at += 1) out[at] = from[textAt]!;
-      } else {
-        out.set(from.subarray(textAt, next), at);
-        at += next - textAt;
-        textAt = next;
-      }
+        // In words; what the last one copies too much is written over, or lies behind the end.
+        for (let byte = 0; textAt + byte < next; byte += 4) {
+          outView.setInt32(at + byte, fromView.getInt32(textAt + byte, true), true);
+        }
+      } else out.set(from.subarray(textAt, next), at);
+      at += next - textAt;
+      textAt = next;
     }
     return at;
   }

@@ -2,7 +2,7 @@ import { limits } from '../core/limits.js';
 import { Outcome } from '../core/outcome.js';
 import { NormaliseFlag } from './batch-layout.js';
 import { Character } from './characters.js';
-import { exactInt64, readInt64 } from './decimal.js';
+import { decimalPowers, exactInt64, readInt64 } from './decimal.js';
 import { fail, type Scan } from './scan.js';
 
 /**
@@ -32,6 +32,31 @@ export function acceptTimestamp(scan: Scan, value: number, at: number): number {
   }
   scan.timestamp = scan.receivedAt[scan.row]!;
   return 0;
+}
+
+/**
+ * The same for up to fifteen digits at `at`, which nearly all times are: returns the position behind
+ * them, or 0 when something else stands there or the time is refused.
+ */
+export function acceptPlainTimestamp(scan: Scan, at: number): number {
+  const arena = scan.arena;
+  let high = 0;
+  let low = 0;
+  let end = at;
+  let digit = arena[end]! - Character.zero;
+  if (digit <= 0) return 0;
+  while (digit >= 0 && digit <= 9) {
+    if (end - at < 9) high = (Math.imul(high, 10) + digit) | 0;
+    else low = (Math.imul(low, 10) + digit) | 0;
+    end += 1;
+    digit = arena[end]! - Character.zero;
+  }
+  const digits = end - at;
+  // Only these two bytes make sure that the number is at its end.
+  const follows = digit + Character.zero;
+  if (digits > 15 || (follows !== Character.comma && follows !== Character.closeBrace)) return 0;
+  const value = digits <= 9 ? high : high * decimalPowers[digits - 9]! + low;
+  return acceptTimestamp(scan, value, at) < 0 ? 0 : end;
 }
 
 /** The same for the text `bytes[from, end)`, which must be an integer that fits int64. */
