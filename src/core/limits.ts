@@ -43,8 +43,6 @@ export const limits = Object.freeze({
   commitBytesMax: 8 * mib,
   /** Two vectors a record: below the 1,024 that one system call takes. */
   commitRecordsMax: 500,
-  /** A group this large does not wait for more: its sync costs more than the wait would save. */
-  commitBytesWorthwhile: 256 * kib,
   /** All that waits for a sync: `batchesMax` batches of at most 4 MiB of blocks, twice. */
   journalQueueBytesMax: 64 * mib,
   /** While the shipper waits: a segment closes this long after its last and its first append. */

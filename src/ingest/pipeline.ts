@@ -133,7 +133,8 @@ export class Pipeline implements BatchSink {
   #durable(passage: Passage, result: NormaliseResult, error: NodeError | undefined): void {
     if (error !== undefined) {
       this.#logger.limited('journal_append_failed', { error: error.message });
-      this.#settle(passage, Outcome.journalUnavailable);
+      const busy = error.code === 'SLUICE_JOURNAL_BUSY';
+      this.#settle(passage, busy ? Outcome.overload : Outcome.journalUnavailable);
       return;
     }
     if (result.attributes.bytes > 0) {

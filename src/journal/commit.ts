@@ -1,7 +1,6 @@
 import { assert } from '../core/assert.js';
 import type { Clock } from '../core/clock.js';
 import { NodeError } from '../core/errors.js';
-import { limits } from '../core/limits.js';
 import type { Metrics } from '../core/metrics.js';
 import { type Availability, journalError } from './availability.js';
 import { Group, type PendingAppend } from './group.js';
@@ -146,7 +145,6 @@ export class Committer {
         await this.#takeSegment(head.bytes);
         continue;
       }
-      await this.#holdBack();
       await this.#commit();
       this.#fill();
     }
@@ -192,16 +190,6 @@ export class Committer {
     if (!group.hasRoom(append, this.#options.commitBytesMax)) return false;
     group.place(append, segment);
     return true;
-  }
-
-  /** Under load, leaves small groups `groupDelayMs` to grow: each commit costs 100 µs of CPU. */
-  async #holdBack(): Promise<void> {
-    const { groupDelayMs, timers } = this.#options;
-    if (groupDelayMs === 0 || this.#filling.bytes >= limits.commitBytesWorthwhile) return;
-    const wait = this.#startedAt + groupDelayMs - this.#clock.monotonic();
-    if (wait <= 0) return;
-    this.#answerDurable();
-    await new Promise<void>((resolve) => timers.after(wait, resolve));
   }
 
   async #commit(): Promise<void> {

@@ -15,8 +15,6 @@ export interface JournalOptions {
   readonly bytesMax: number;
   /** Nothing is accepted while less than this share of the file system is available. */
   readonly reserveFraction: number;
-  /** Under load a commit starts at the earliest this long after the one before it. */
-  readonly groupDelayMs: number;
   readonly quietMs: number;
   readonly busyMs: number;
   readonly freeSegmentsMax: number;
@@ -34,7 +32,6 @@ export function journalDefaults(directory: string): JournalOptions {
     segmentRowsMax: limits.segmentRowsMax,
     bytesMax: limits.journalBytesMaxDefault,
     reserveFraction: limits.diskReserveFraction,
-    groupDelayMs: 0,
     quietMs: limits.segmentQuietMs,
     busyMs: limits.segmentBusyMs,
     freeSegmentsMax: limits.freeSegmentsMax,

@@ -85,27 +85,6 @@ test('an append without records is answered in its turn and writes nothing', asy
   await journal.close();
 });
 
-test('under load a commit waits groupDelayMs after the one before, a first one never', async () => {
-  const world = await warmWorld({ groupDelayMs: 2 });
-  const { journal, time, fs } = world;
-  await time.advance(10);
-  const before = fs.syncs;
-  const answers: string[] = [];
-  const append = (text: string) => journal.append([record(text)], () => answers.push(text));
-  append('a');
-  await settled();
-  assert.deepEqual(answers, ['a'], 'an idle journal does not wait');
-  append('b');
-  await settled();
-  append('c');
-  await settled();
-  assert.deepEqual(answers, ['a']);
-  await time.advance(2);
-  assert.deepEqual(answers, ['a', 'b', 'c']);
-  assert.equal(fs.syncs - before, 2);
-  await journal.close();
-});
-
 test('more than queueBytesMax is refused, not queued', async () => {
   const { fs, journal } = await openWorld({ queueBytesMax: 4096 });
   await settled();
