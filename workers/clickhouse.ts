@@ -22,6 +22,7 @@ import {
  * device with it.
  */
 const stopWithinMs = 10_000;
+const answersWithinMs = 1_000;
 const runningMark = 'running';
 
 let server: Server | undefined;
@@ -80,7 +81,7 @@ async function writeConfig(
   return configFile;
 }
 
-/** The mark lies in the folder while the engine has it open; finding one means it was not closed. */
+/** The mark lies in the folder while the engine has it open; finding one means: not closed. */
 async function markRunning(): Promise<boolean> {
   const path = join(directory, runningMark);
   try {
@@ -120,9 +121,8 @@ async function stop(): Promise<void> {
   // What still runs then is cut off, and the mark stays: the next start knows.
   setTimeout(() => process.exit(1), stopWithinMs).unref();
   server?.close();
-  server?.closeIdleConnections();
   await engine?.close();
-  server?.closeAllConnections();
+  if (server !== undefined) await answersSent(server);
   if (root !== undefined) {
     root.close();
     await unlink(join(directory, runningMark)).catch(() => {
@@ -130,6 +130,21 @@ async function stop(): Promise<void> {
     });
   }
   process.exit(0);
+}
+
+/** Connections become idle once their answers are out; those that never do are cut. */
+async function answersSent(on: Server): Promise<void> {
+  const idle = setInterval(() => on.closeIdleConnections(), 10);
+  const cut = setTimeout(() => on.closeAllConnections(), answersWithinMs);
+  on.closeIdleConnections();
+  await new Promise<void>((resolve) => {
+    on.getConnections((_error, count) => {
+      if (count === 0) resolve();
+      else on.once('close', () => resolve());
+    });
+  });
+  clearInterval(idle);
+  clearTimeout(cut);
 }
 
 function tell(reply: EmbeddedReply, sent: () => void = () => {}): void {

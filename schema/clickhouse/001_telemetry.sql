@@ -6,9 +6,10 @@ CREATE TABLE IF NOT EXISTS {{database}}.telemetry {{on_cluster}}
     key         LowCardinality(String),
     ts          DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
     received_at DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5) CODEC(ZSTD(1)),
-    num         Float64 COMMENT 'bool as 0 or 1, long, double; 0 for string and json' CODEC(ZSTD(1)),
-    long        Int64 COMMENT 'the long itself when a Float64 cannot hold it, else 0' CODEC(ZSTD(1)),
+    type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5)
+                CODEC(ZSTD(1)),
+    num         Float64 COMMENT 'bool as 0 or 1, long, double; else 0' CODEC(ZSTD(1)),
+    long        Int64 COMMENT 'the long when a Float64 cannot hold it, else 0' CODEC(ZSTD(1)),
     text        String COMMENT 'string, or json as it was sent; else empty' CODEC(ZSTD(1)),
     segment     LowCardinality(String) COMMENT 'the journal segment that brought the row'
 )

@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS {{database}}.latest {{on_cluster}}
     key         LowCardinality(String),
     ts          DateTime64(3, 'UTC') CODEC(ZSTD(1)),
     received_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
-    type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5) CODEC(ZSTD(1)),
+    type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5)
+                CODEC(ZSTD(1)),
     num         Float64 CODEC(ZSTD(1)),
     long        Int64 CODEC(ZSTD(1)),
     text        String CODEC(ZSTD(1)),

@@ -20,12 +20,14 @@ export interface EmbeddedOptions {
   readonly memoryBytesMax: number;
   /** Longest wait before a restart; undefined: ten seconds. */
   readonly restartLongestMs?: number | undefined;
+  /** How long to wait for a predecessor that still holds the folder; undefined: twelve seconds. */
+  readonly lockWithinMs?: number | undefined;
 }
 
 const workerFile = fileURLToPath(new URL('../../workers/clickhouse.js', import.meta.url));
 const readyWithinMs = 120_000;
-/** How long a predecessor that is still closing may hold the folder. */
-const lockWithinMs = 20_000;
+/** Longer than a predecessor takes to close. */
+const lockWithinMsDefault = 12_000;
 const lockRetryMs = 250;
 const stopWithinMs = 12_000;
 const restartFirstMs = 100;
@@ -136,7 +138,8 @@ export class EmbeddedClickhouse {
 
   /** Launches; waits while a predecessor that is closing holds the folder. */
   async #launchUnlocked(): Promise<boolean> {
-    const until = this.#clock.monotonic() + lockWithinMs;
+    const wait = this.#options.lockWithinMs ?? lockWithinMsDefault;
+    const until = this.#clock.monotonic() + wait;
     for (;;) {
       try {
         return await this.#launch();
@@ -258,28 +261,29 @@ export class EmbeddedClickhouse {
   }
 }
 
-/** The process's answer to the order to start; its death and its silence are answers too. */
+/**
+ * The process's answer to the order to start; its death and its silence are answers too. A refusal
+ * is told once the process is gone, because its last words are on standard error.
+ */
 async function firstReply(child: ChildProcess, order: EmbeddedStart): Promise<EmbeddedReply> {
   return await new Promise<EmbeddedReply>((resolve) => {
-    const failed = (message: string): void => {
+    let refusal: EmbeddedReply | undefined;
+    const timer = setTimeout(() => child.kill('SIGKILL'), readyWithinMs);
+    const settle = (reply: EmbeddedReply): void => {
       clearTimeout(timer);
-      resolve({ kind: 'failed', reason: 'engine', message });
+      resolve(reply);
     };
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      failed(`no answer within ${readyWithinMs} ms`);
-    }, readyWithinMs);
-    child.once('message', (reply) => {
-      clearTimeout(timer);
-      // A refusal is told once the process is gone: its last words are on standard error.
-      const answer = reply as EmbeddedReply;
-      if (answer.kind === 'ready') resolve(answer);
-      else child.once('close', () => resolve(answer));
+    const failed = (message: string): void => {
+      settle(refusal ?? { kind: 'failed', reason: 'engine', message });
+    };
+    child.once('message', (message) => {
+      const reply = message as EmbeddedReply;
+      if (reply.kind === 'ready') settle(reply);
+      else refusal = reply;
     });
     child.once('error', (error) => failed(messageOf(error)));
-    child.once('close', (code, signal) => failed(`it ended with ${signal ?? code}`));
-    child.send(order, (error) => {
-      if (error !== null) failed(messageOf(error));
-    });
+    child.once('close', (code, signal) => failed(`the process ended with ${signal ?? code}`));
+    // When it cannot be told any more it is gone, which `close` reports.
+    child.send(order, () => {});
   });
 }

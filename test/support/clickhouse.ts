@@ -1,9 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ClickhouseClient } from '../../src/clickhouse/client.js';
 import { EmbeddedClickhouse, type EmbeddedOptions } from '../../src/clickhouse/embedded.js';
+import { migrate } from '../../src/clickhouse/migrate.js';
 import { systemClock } from '../../src/core/clock.js';
 import { silentLogger } from '../../src/core/logger.js';
+import { packageRoot } from '../../src/core/package-root.js';
+
+export const schemaFolder = join(packageRoot(), 'schema', 'clickhouse');
 
 /** An embedded ClickHouse in a folder of its own, on a free port. */
 export interface TestClickhouse {
@@ -48,4 +53,29 @@ export async function startClickhouse(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A client of the store; `database` '' names none. */
+export function connectTo(
+  store: TestClickhouse,
+  database = 'sluice',
+  urls: readonly string[] = [store.embedded.url],
+): ClickhouseClient {
+  const { user, password } = store.embedded;
+  return new ClickhouseClient({
+    urls,
+    user,
+    password,
+    database,
+    ca: undefined,
+    cluster: undefined,
+  });
+}
+
+/** Applies the node's schema to the database `sluice`. */
+export async function migrateTo(store: TestClickhouse): Promise<void> {
+  const client = connectTo(store, '');
+  const options = { folder: schemaFolder, database: 'sluice', cluster: undefined, ttlDays: 0 };
+  await migrate(client, silentLogger, options);
+  await client.close();
 }

@@ -128,7 +128,7 @@ class Head {
       throw new Failure(
         queryTooLarge,
         'QUERY_IS_TOO_LARGE',
-        `Max query size exceeded: ${limits.clickhouseQueryBytesMax} bytes without the data of an INSERT`,
+        `Max query size exceeded: ${limits.clickhouseQueryBytesMax} bytes without INSERT data`,
       );
     }
     if (this.#dataFrom < 0) return undefined;
@@ -211,7 +211,7 @@ function decoded(body: Readable, encoding: string): Readable {
     throw new Failure(
       unknownCompression,
       'UNKNOWN_COMPRESSION_METHOD',
-      `Unknown compression method ${encoding.slice(0, 32)}. Only 'gzip', 'deflate', 'br' are supported`,
+      `Unknown compression method ${encoding.slice(0, 32)}. Supported: gzip, deflate, br`,
     );
   }
   const decoder = make();

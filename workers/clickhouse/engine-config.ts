@@ -49,9 +49,7 @@ export function engineConfig(usersFile: string, memoryBytesMax: number): string 
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>
     <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
-    <number_of_free_entries_in_pool_to_lower_max_size_of_merge>${free}</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
-    <number_of_free_entries_in_pool_to_execute_mutation>${free}</number_of_free_entries_in_pool_to_execute_mutation>
-    <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>${free}</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+    ${freeEntries.map((name) => element(name, free)).join('\n    ')}
   </merge_tree>
 </clickhouse>
 `;
@@ -63,14 +61,15 @@ export function engineConfig(usersFile: string, memoryBytesMax: number): string 
  * (which would signal the whole process group).
  */
 export function usersConfig(settings: ReadonlyMap<string, string>): string {
-  const profile = [...settings].map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`);
+  const profile = [...settings].map(([name, value]) => element(name, value));
   const seconds = limits.clickhouseQuerySecondsMax;
+  const memory = settings.get('max_memory_usage') ?? '0';
   return `<clickhouse>
   <profiles>
     <default>
       ${profile.join('\n      ')}
       <constraints>
-        <max_memory_usage><min>1</min><max>${settings.get('max_memory_usage')}</max></max_memory_usage>
+        <max_memory_usage><min>1</min><max>${memory}</max></max_memory_usage>
         <max_execution_time><min>0.001</min><max>${seconds}</max></max_execution_time>
       </constraints>
     </default>
@@ -120,6 +119,17 @@ const grants: readonly string[] = [
   'SYSTEM FLUSH',
   'SYSTEM VIEWS',
 ];
+
+/** Merges and mutations only start while so many slots of the pool are free. */
+const freeEntries: readonly string[] = [
+  'number_of_free_entries_in_pool_to_lower_max_size_of_merge',
+  'number_of_free_entries_in_pool_to_execute_mutation',
+  'number_of_free_entries_in_pool_to_execute_optimize_entire_partition',
+];
+
+function element(name: string, value: string | number): string {
+  return `<${name}>${escapeXml(String(value))}</${name}>`;
+}
 
 function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -98,7 +98,8 @@ export class Engine {
       await finish(reads);
       return answer;
     } catch (error) {
-      await finish(reads || statement.kind === 'insert');
+      // Not used again: a failed statement stays in the engine's list until its session ends.
+      await finish(false);
       throw failureOf(error);
     }
   }

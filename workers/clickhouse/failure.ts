@@ -18,7 +18,9 @@ export class Failure extends Error {
 
 /** The text a client reads: `Code: 62. DB::Exception: … (SYNTAX_ERROR) (version 26.7.2.1)`. */
 export function failureText(failure: Failure, version: string): string {
-  return `Code: ${failure.code}. DB::Exception: ${failure.message} (${failure.codeName}) (version ${version} (official build))\n`;
+  const { code, codeName, message } = failure;
+  const build = `(version ${version} (official build))`;
+  return `Code: ${code}. DB::Exception: ${message} (${codeName}) ${build}\n`;
 }
 
 const unknownException = 1002;

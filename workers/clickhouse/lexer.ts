@@ -18,7 +18,6 @@ export interface Token {
 }
 
 const wordForm = /[A-Za-z0-9_]/;
-const spaceForm = /[\s\x00\xa0]/;
 
 /** The first token at or after `from`; kind `end` when only white space and comments follow. */
 export function nextToken(text: string, from: number): Token {
@@ -47,7 +46,7 @@ export function nextToken(text: string, from: number): Token {
 export function skipBlank(text: string, from: number): number {
   let at = from;
   for (;;) {
-    while (at < text.length && spaceForm.test(text.charAt(at))) at += 1;
+    while (at < text.length && isBlank(text.charCodeAt(at))) at += 1;
     if (text.startsWith('--', at) || text.startsWith('# ', at) || text.startsWith('#!', at)) {
       const newline = text.indexOf('\n', at);
       if (newline < 0) return text.length;
@@ -60,6 +59,11 @@ export function skipBlank(text: string, from: number): number {
       return at;
     }
   }
+}
+
+/** White space as ClickHouse has it, NUL and the no-break space included. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 9 && code <= 13) || code === 0 || code === 0xa0;
 }
 
 function quoted(text: string, at: number, quote: string, kind: TokenKind): Token {

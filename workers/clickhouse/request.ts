@@ -135,7 +135,8 @@ export function authenticate(message: IncomingMessage, account: Account): void {
     throw new Failure(
       authenticationFailed,
       'AUTHENTICATION_FAILED',
-      `${(first.user || 'default').slice(0, 64)}: Authentication failed: password is incorrect, or there is no user with such name.`,
+      `${(first.user || 'default').slice(0, 64)}: Authentication failed: password is incorrect, ` +
+        'or there is no user with such name.',
     );
   }
 }

@@ -17,7 +17,7 @@ const requiredPassword = 194;
 
 /**
  * ClickHouse's HTTP interface over the engine, as far as clients of the node need it:
- * https://clickhouse.com/docs/interfaces/http. What is missing is refused in ClickHouse's own words.
+ * https://clickhouse.com/docs/interfaces/http. What is missing is refused in its own words.
  */
 export function createClickhouseServer(engine: Engine, spool: Spool, account: Account): Server {
   const server = createServer(

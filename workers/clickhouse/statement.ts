@@ -174,7 +174,7 @@ function requireNothingAfter(text: string, from: number): void {
     throw new Failure(
       syntaxError,
       'SYNTAX_ERROR',
-      `Syntax error (Multi-statements are not allowed): failed at position ${at + 1} (end of query)`,
+      `Syntax error (Multi-statements are not allowed): failed at position ${at + 1}`,
     );
   }
 }

@@ -52,7 +52,7 @@ export class Turnstile {
     return new Failure(
       tooManyQueries,
       'TOO_MANY_SIMULTANEOUS_QUERIES',
-      `Too many simultaneous queries. Maximum: ${this.#runningMax}, and ${this.#waitingMax} waiting`,
+      `Too many simultaneous queries. Maximum: ${this.#runningMax} + ${this.#waitingMax} waiting`,
     );
   }
 }
