@@ -16,7 +16,7 @@ export type AttributesStore = (packed: Uint8Array) => Promise<void>;
  * Ships closed segments to ClickHouse: one INSERT per table and segment, `insertsInFlight` segments
  * at a time, for ever until they are in.
  *
- *     journal ──next closed──► telemetry INSERT ► rejected INSERT ► attributes to the registry ──► release
+ *     journal ──next closed──► INSERT telemetry ► INSERT rejected ► attributes ► release
  *                                   │ retry: same bytes, same token, back-off
  *                                   └ reject: bisect, quarantine the guilty rows, the rest goes on
  *

@@ -35,7 +35,7 @@ const rows = limits.batchMessagesMax;
 const headWords = 16;
 
 /** Byte offsets inside the batch's ArrayBuffer; 8-byte aligned where a 64-bit view starts. */
-export const batchOffsets = Object.freeze({
+const batchOffsets = Object.freeze({
   head: 0,
   receivedAt: headWords * 4,
   device: headWords * 4 + rows * 8,
