@@ -1,6 +1,7 @@
 import { Outcome } from '../core/outcome.js';
 import { Character } from './characters.js';
 import { decimalPowers, exactInt64, exceedsFloat64Integers, readInt64 } from './decimal.js';
+import { doubleOf } from './json-double.js';
 import { ValueType } from './result.js';
 import { fail, type Scan } from './scan.js';
 
@@ -209,53 +210,4 @@ function addInteger(
   scan.widened += 1;
   points.addNumber(entry, ValueType.double, negative ? -value : value);
   return end;
-}
-
-/**
- * The float64 nearest to the unsigned literal at `first`, which has a point or an exponent.
- *
- * Up to sixteen significant digits below 2^53 and a power of ten up to 22 are both exact, so one
- * multiplication or division rounds once, correctly (Clinger's fast path). The rest is left to the
- * engine's own conversion, which is the one `JSON.parse` uses.
- */
-export function doubleOf(scan: Scan, first: number, end: number): number {
-  const arena = scan.arena;
-  let high = 0;
-  let low = 0;
-  let digits = 0;
-  let scale = 0;
-  let counting = 0;
-  let at = first;
-  for (; at < end; at += 1) {
-    const digit = arena[at]! - zero;
-    if (digit === dot - zero) {
-      counting = 1;
-      continue;
-    }
-    if (digit > 9) break;
-    scale += counting;
-    if (digits === 0 && digit === 0) continue;
-    digits += 1;
-    if (digits <= 9) high = (imul(high, 10) + digit) | 0;
-    else if (digits <= 16) low = (imul(low, 10) + digit) | 0;
-  }
-  const exponent = (at < end ? exponentAt(arena, at + 1, end) : 0) - scale;
-  if (digits <= 16 && exponent >= -22 && exponent <= 22) {
-    const mantissa = digits <= 9 ? high : high * decimalPowers[digits - 9]! + low;
-    if (mantissa < 2 ** 53) {
-      return exponent < 0
-        ? mantissa / decimalPowers[-exponent]!
-        : mantissa * decimalPowers[exponent]!;
-    }
-  }
-  return Number(scan.buffer.toString('latin1', first, end));
-}
-
-/** The exponent whose sign or first digit is at `from`, cut off far beyond what a float64 has. */
-function exponentAt(arena: Uint8Array, from: number, end: number): number {
-  const negative = arena[from] === minus;
-  let at = negative || arena[from] === plus ? from + 1 : from;
-  let exponent = 0;
-  for (; at < end && exponent < 100_000; at += 1) exponent = exponent * 10 + arena[at]! - zero;
-  return negative ? -exponent : exponent;
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Outcome } from '../../../src/core/outcome.js';
 import { NormaliseFlag } from '../../../src/normalise/batch-layout.js';
 import { normalise, type TestPoint, testArrival, testDevice } from '../../support/normalise.js';
+import { Random } from '../../support/random.js';
 
 type Stored = Pick<TestPoint, 'type' | 'num' | 'long' | 'text'>;
 
@@ -79,6 +80,37 @@ test('every other finite number is a double, to the last bit', () => {
   check('9.9701010061400066E19', double(Number('9.9701010061400066E19')));
   check('1.7976931348623157e308', double(Number.MAX_VALUE));
   check('9007199254740993.0', double(9_007_199_254_740_992));
+});
+
+test('an exponent and zeros that cancel out do not confuse each other', () => {
+  check(`0.${'0'.repeat(100_000)}25e100001`, double(2.5));
+  check(`0.${'0'.repeat(99_999)}25e100000`, double(2.5));
+  check(`25${'0'.repeat(1000)}e-1001`, double(2.5));
+  checkRejected(`0.${'0'.repeat(100_000)}1e1000000`, Outcome.numberOverflow, 7);
+  checkRejected(`0.${'0'.repeat(100_000)}1e${'9'.repeat(30)}`, Outcome.numberOverflow, 7);
+  check(`1e-${'9'.repeat(30)}`, double(0));
+});
+
+test('numbers of sixteen to eighteen digits, as programs print them', (t) => {
+  const random = new Random();
+  t.diagnostic(`seed ${random.seed}`);
+  const literals = Array.from({ length: 100_000 }, (_, index) => {
+    if (index % 4 === 0) return String(random.next() * 10 ** random.between(-3, 5));
+    const digits = random.between(15, 18);
+    let literal = String(random.between(1, 9));
+    while (literal.length < digits) literal += random.between(0, 9);
+    const point = random.between(1, digits - 1);
+    return `${literal.slice(0, point)}.${literal.slice(point)}`;
+  }).filter((literal) => literal.includes('.'));
+  const messages = literals.map((literal) => ({ payload: `{"a":${literal}}` }));
+  for (let from = 0; from < messages.length; from += 4000) {
+    const { points } = normalise(messages.slice(from, from + 4000));
+    points.forEach(({ num, type }, index) => {
+      const literal = literals[from + index]!;
+      if (!Object.is(num, Number(literal))) assert.fail(`${literal} → ${num}`);
+      assert.equal(type, 'double');
+    });
+  }
 });
 
 test('an integer literal beyond int64 is a double and is counted', () => {
