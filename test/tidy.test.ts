@@ -111,7 +111,7 @@ for (const { name, pattern, view, within, except, instead } of bans) {
 test('the README has every configuration key, metric and error code', async () => {
   const readme = readFileSync(join(packageRoot(), 'README.md'), 'utf8').split('\n');
   const tables = await readmeTables();
-  const rows = new Set(readme.split('\n').map(narrow));
+  const rows = new Set(readme.map(narrow));
   const missing = tables.flatMap(({ lines }) => lines.filter((line) => !rows.has(narrow(line))));
   none(missing.map((line) => `print the tables with node dist/test/tidy/tables.js: ${line}`));
 });
