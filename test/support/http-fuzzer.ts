@@ -18,6 +18,7 @@ export interface FuzzTally {
 /** A request mutated as a whole may leave the engine waiting for more; nobody waits with it. */
 const mutatedPatienceMs = 30;
 const patienceMs = 10_000;
+const offencesMax = 5;
 
 /** What one write holds, and which codes its answers may have, one entry per answer. */
 interface Shot {
@@ -52,9 +53,13 @@ export class HttpFuzzer {
     this.#bodiesMax = bodiesMax;
   }
 
-  /** Resolves when all connections together have sent `bodiesMax` bodies. */
+  /** Resolves when all connections together have sent `bodiesMax` bodies, or when all is lost. */
   async run(): Promise<void> {
-    while (this.#tally.bodies < this.#bodiesMax) await this.#useConnection();
+    while (!this.#done()) await this.#useConnection();
+  }
+
+  #done(): boolean {
+    return this.#tally.bodies >= this.#bodiesMax || this.#tally.offences.length >= offencesMax;
   }
 
   async #useConnection(): Promise<void> {
@@ -66,7 +71,7 @@ export class HttpFuzzer {
       let timer: NodeJS.Timeout | undefined;
       const fire = (): void => {
         clearTimeout(timer);
-        if (this.#tally.bodies >= this.#bodiesMax) {
+        if (this.#done()) {
           shot = undefined;
           socket.destroy();
           return;
@@ -159,7 +164,7 @@ export class HttpFuzzer {
   }
 
   #offend(what: string, shot: Shot): void {
-    if (this.#tally.offences.length < 5) {
+    if (this.#tally.offences.length < offencesMax) {
       this.#tally.offences.push(`${what} for ${JSON.stringify(shot.bytes.toString('latin1'))}`);
     }
   }
