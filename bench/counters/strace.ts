@@ -55,7 +55,7 @@ export class Strace {
 }
 
 /** `1234 read(23<socket:[456]>, ""..., 65536) = 76`, or in two lines, unfinished and resumed. */
-export function countCalls(trace: string): CallCounts {
+function countCalls(trace: string): CallCounts {
   const counts: CallCounts = {
     socketReads: 0,
     socketWrites: 0,

@@ -84,7 +84,7 @@ function goalRow(id: string, goal: GoalResult): string[] {
 }
 
 /** Met, and whether the further aim was; or by how much it was missed. */
-export function verdict(goal: GoalResult): string {
+function verdict(goal: GoalResult): string {
   if (goal.reached) return 'met, reached';
   if (goal.met) return 'met';
   return `MISSED (${((goal.value / goal.must) * 100).toFixed(0)} % of the bound)`;

@@ -4,7 +4,7 @@ import { deviceName, deviceToken } from './device-names.js';
  * MQTT 3.1.1 packets as bytes, made before the clock runs. Packet identifiers of a ring are 1…size,
  * the slot of an identifier is `id - 1`.
  */
-export const telemetryTopic = 'v1/devices/me/telemetry';
+const telemetryTopic = 'v1/devices/me/telemetry';
 
 const keepAliveSeconds = 600;
 
@@ -19,7 +19,7 @@ export function connectFrame(device: number, suffix = ''): Buffer {
   return packet(0x10, body);
 }
 
-export const pingFrame: Uint8Array = Buffer.from([0xc0, 0]);
+const pingFrame: Uint8Array = Buffer.from([0xc0, 0]);
 export const disconnectFrame: Uint8Array = Buffer.from([0xe0, 0]);
 
 /** The payload of the peer comparison: three keys, 45 to 47 bytes, a few values varied. */
