@@ -121,6 +121,7 @@ async function countCalls(product: Product, counters: Counters): Promise<void> {
   const device = await tracedCalls(product, deviceLike);
   const { calls, messages } = device;
   counters.socketCallsPerMessage = (calls.socketReads + calls.socketWrites) / messages;
+  counters.systemCallsPerMessage = calls.all / messages;
   counters.epollControlsPerMessage = calls.epollControls / messages;
   describe('one message per connection', calls, messages);
   const piped = await tracedCalls(product, pipelined);

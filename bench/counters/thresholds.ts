@@ -18,6 +18,12 @@ export const thresholds = Object.freeze({
     most: 2.1,
     reason: 'one read brings a message, one write its PUBACK',
   },
+  systemCallsPerMessage: {
+    name: 'all system calls per message, one message in flight per connection',
+    unit: '',
+    most: 2.6,
+    reason: 'beside read and write: polls, wake-ups and commits, shared by many messages',
+  },
   socketWritesPerRead: {
     name: 'socket writes per read, 64 messages in flight per connection',
     unit: '',
@@ -45,19 +51,19 @@ export const thresholds = Object.freeze({
   journalBytesPerMessage: {
     name: 'journal bytes per message of three points, pipelined',
     unit: ' bytes',
-    most: 160,
-    reason: '3 rows × 52 bytes of columns, and the block’s head spread over a batch',
+    most: 140,
+    reason: '3 rows × 44 bytes of columns, and the block’s head spread over a batch',
   },
   heapBytesPipelined: {
     name: 'heap bytes allocated per message on the main thread, pipelined',
     unit: ' bytes',
-    most: 64,
+    most: 48,
     reason: 'no object per message: what is left is per read, batch and commit',
   },
   heapBytesPerRead: {
     name: 'heap bytes allocated per message on the main thread, one message per read',
     unit: ' bytes',
-    most: 1500,
+    most: 900,
     reason: 'Node’s stream layer allocates for each read and each write',
   },
 } satisfies Record<string, Threshold>);
