@@ -20,13 +20,20 @@ async function ask(child: ChildProcess): Promise<IngestState> {
   return (await heard(child)) as IngestState;
 }
 
-/** The child's next message; its end is a failure. */
+/** The child's next message; its end before that is a failure. */
 async function heard(child: ChildProcess): Promise<unknown> {
-  const ended = once(child, 'exit').then(([code]) => assert.fail(`the server ended: ${code}`));
-  const [message] = await Promise.race([once(child, 'message'), ended]);
-  // Whoever lost the race is still heard of at the end of the test, when it means nothing.
-  ended.catch(() => {});
-  return message;
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  const ended = once(child, 'exit', { signal }).then(([code]) => {
+    assert.fail(`the server ended: ${code}`);
+  });
+  try {
+    const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+    return message;
+  } finally {
+    ended.catch(() => {}); // aborted now
+    waiting.abort();
+  }
 }
 
 /** Posts a sound message every few milliseconds until told to stop; returns the waits, sorted. */
