@@ -13,7 +13,7 @@ import { handleSubscribe, handleUnsubscribe } from './subscribe.js';
  * The state machine of a connection: which packet is allowed when, and who handles it.
  *
  *     state             CONNECT          PUBLISH, SUBSCRIBE, PINGREQ, …     AUTH
- *     awaitingConnect   handleConnect    close                             close
+ *     awaitingConnect   handleConnect    ── closed at the first byte by receiver.ts ──
  *     authenticating    ── nothing is processed; the bytes wait ──
  *     connected         0x82, close      handled                           0x8C, close
  *     closing           ── nothing is processed; the bytes are dropped ──
@@ -29,13 +29,7 @@ export function handlePacket(
 ): boolean {
   const type = (packet[0] ?? 0) >> 4;
   if (connection.state === ConnectionState.awaitingConnect) {
-    if (type !== PacketType.connect) {
-      // The first packet is a CONNECT [MQTT-3.1.0-1]; whoever sends another gets no answer.
-      hub.metrics.connectionsRefused.inc({ protocol: 'mqtt', reason: 'malformed' });
-      connection.finish('protocolError');
-    } else {
-      handleConnect(hub, connection, packet, headerBytes);
-    }
+    handleConnect(hub, connection, packet, headerBytes);
     return true;
   }
   const problem = checkPacket(packet, headerBytes, connection.version);
@@ -157,7 +151,7 @@ function handleDisconnect(hub: Hub, connection: Connection, packet: Buffer): voi
     request.sessionExpirySeconds > 0 &&
     asked === 0
   ) {
-    // A session that was to end with the connection cannot be prolonged [MQTT-3.14.2-2].
+    // A session that was to end with the connection cannot be prolonged (5.0 §3.14.2.2.2).
     connection.disconnect(ReasonCode.protocolError, 'protocolError');
     return;
   }

@@ -1,5 +1,7 @@
+import { isWide } from './check.js';
 import { checkProperties, PropertyPlace } from './check-properties.js';
 import { Cursor } from './cursor.js';
+import { PacketType } from './packet-type.js';
 import { ReasonCode } from './reason-codes.js';
 
 /** What the check of a CONNECT found. */
@@ -16,6 +18,9 @@ export interface ConnectCheck {
  */
 export function checkConnect(bytes: Buffer, headerBytes: number): ConnectCheck {
   const cursor = new Cursor(bytes, headerBytes, bytes.length);
+  if ((bytes[0] ?? 0) >> 4 !== PacketType.connect) {
+    return { version: 0, problem: ReasonCode.malformedPacket };
+  }
   const name = cursor.string();
   const level = cursor.byte();
   if (cursor.failed) return { version: 0, problem: ReasonCode.malformedPacket };
@@ -27,6 +32,9 @@ export function checkConnect(bytes: Buffer, headerBytes: number): ConnectCheck {
     };
   }
   if (version === 0) return { version, problem: ReasonCode.malformedPacket };
+  if (version === 5 && isWide(bytes, headerBytes)) {
+    return { version, problem: ReasonCode.malformedPacket };
+  }
   // The reserved flags of the fixed header [MQTT-2.2.2-2].
   if ((bytes[0] ?? 0) !== 0x10) return { version, problem: ReasonCode.malformedPacket };
   return { version, problem: checkRest(cursor, version) };

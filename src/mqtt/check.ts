@@ -17,6 +17,7 @@ import { ReasonCode } from './reason-codes.js';
  * `headerBytes` is where the variable header starts.
  */
 export function checkPacket(bytes: Buffer, headerBytes: number, version: number): ReasonCode | 0 {
+  if (version === 5 && isWide(bytes, headerBytes)) return ReasonCode.malformedPacket;
   const first = bytes[0] ?? 0;
   const type = first >> 4;
   const flags = first & 0x0f;
@@ -49,6 +50,14 @@ export function checkPacket(bytes: Buffer, headerBytes: number, version: number)
       // CONNACK, SUBACK, UNSUBACK and PINGRESP are the server's.
       return ReasonCode.protocolError;
   }
+}
+
+/**
+ * True when the remaining length has more bytes than it needs, which 5.0 forbids [MQTT-1.5.5-1]; 3.x
+ * does not, and there are clients that reserve its bytes before they know the length.
+ */
+export function isWide(bytes: Uint8Array, headerBytes: number): boolean {
+  return headerBytes > 2 && bytes[headerBytes - 1] === 0;
 }
 
 function checkPublish(cursor: Cursor, flags: number, version: number): ReasonCode | 0 {

@@ -38,12 +38,13 @@ export class Cursor {
     return at < 0 ? 0 : this.#bytes.readUInt32BE(at);
   }
 
-  /** A variable byte integer of at most four bytes [MQTT-1.5.5-1]. */
+  /** A variable byte integer: at most four bytes, and no more than it needs [MQTT-1.5.5-1]. */
   variableInteger(): number {
     let value = 0;
     for (let shift = 0; shift <= 21; shift += 7) {
       const byte = this.byte();
       value |= (byte & 0x7f) << shift;
+      if (byte === 0 && shift > 0) this.failed = true;
       if ((byte & 0x80) === 0) return value;
     }
     this.failed = true;

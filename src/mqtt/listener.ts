@@ -12,7 +12,7 @@ import type { MqttOptions } from './options.js';
 import { type CloseReason, ReasonCode } from './reason-codes.js';
 import { Receiver } from './receiver.js';
 import { acceptPlainly, acceptShared, type OnBytes, sharedReadWorks } from './socket-reader.js';
-import { inspect, slices, sweepEveryMs } from './sweep.js';
+import { inspect, sweepEveryMs, ticksPerRound } from './sweep.js';
 import { publishWill } from './will.js';
 
 /** How often a stopping listener looks whether everything is settled. */
@@ -45,7 +45,10 @@ export class MqttListener {
   readonly #connections: Connection[];
   #server: Server | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
-  #slice: number;
+  /** Index below which the present round of the sweep has yet to look. */
+  #sweepAt: number;
+  /** Connections per tick in the present round. */
+  #sweepShare: number;
   #memoryPaused: boolean;
   #stopping: boolean;
   #onEmpty: () => void;
@@ -67,7 +70,8 @@ export class MqttListener {
     this.#connections = [];
     this.#server = undefined;
     this.#sweepTimer = undefined;
-    this.#slice = 0;
+    this.#sweepAt = 0;
+    this.#sweepShare = 0;
     this.#memoryPaused = false;
     this.#stopping = false;
     this.#onEmpty = () => {};
@@ -199,12 +203,19 @@ export class MqttListener {
     if (this.#memoryPaused && hub.heldBudget.relaxed) this.#resumeAll();
     this.#wakeCarryWaiters();
     const connections = this.#connections;
-    // From the end, because a connection that goes is replaced by the last one.
-    for (let index = connections.length - 1 - this.#slice; index >= 0; index -= slices) {
-      const connection = connections[index];
+    // Downwards: a connection that goes is replaced by the last one, which was looked at already.
+    if (this.#sweepAt === 0) {
+      this.#sweepAt = connections.length;
+      this.#sweepShare = Math.ceil(connections.length / ticksPerRound);
+    }
+    let at = Math.min(this.#sweepAt, connections.length);
+    const end = Math.max(0, at - this.#sweepShare);
+    while (at > end) {
+      at -= 1;
+      const connection = connections[at];
       if (connection !== undefined) inspect(hub, connection);
     }
-    this.#slice = (this.#slice + 1) % slices;
+    this.#sweepAt = end;
   }
 
   #wakeCarryWaiters(): void {

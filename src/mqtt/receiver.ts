@@ -2,6 +2,7 @@ import { limits } from '../core/limits.js';
 import { handlePacket } from './channel.js';
 import { type Connection, ConnectionState } from './connection.js';
 import type { Hub } from './hub.js';
+import { PacketType } from './packet-type.js';
 import { ReasonCode } from './reason-codes.js';
 import { scan } from './scan.js';
 
@@ -26,9 +27,12 @@ const malformed = -1;
  */
 export class Receiver {
   readonly #hub: Hub;
+  /** The held bytes that are being processed: what of them has to wait again is not copied. */
+  #resuming: Buffer | undefined;
 
   constructor(hub: Hub) {
     this.#hub = hub;
+    this.#resuming = undefined;
   }
 
   /** Processes one read, `bytes[0, length)`. An error costs this connection only. */
@@ -50,11 +54,13 @@ export class Receiver {
       const from = connection.heldFrom;
       const to = connection.heldTo;
       this.#releaseHeld(connection);
+      this.#resuming = held;
       try {
         this.#take(connection, held, viewOf(held), from, to);
       } catch (thrown) {
         this.#fail(connection, thrown);
       }
+      this.#resuming = undefined;
       this.#hub.batcher.submit();
       this.#hub.acks.flushAll();
     }
@@ -87,6 +93,7 @@ export class Receiver {
         at = scan(hub, connection, bytes, view, at, to);
         if (at >= to) return;
       }
+      if (this.#isNoConnect(connection, bytes[at]!)) return;
       const length = packetLength(bytes, at, to);
       if (this.#refused(connection, length)) return;
       if (length === 0 || at + length > to) {
@@ -101,6 +108,15 @@ export class Receiver {
         return;
       }
     }
+  }
+
+  /** The first packet is a CONNECT [MQTT-3.1.0-1]; whoever starts another one gets no answer. */
+  #isNoConnect(connection: Connection, first: number): boolean {
+    if (connection.state !== ConnectionState.awaitingConnect) return false;
+    if (first >> 4 === PacketType.connect) return false;
+    this.#hub.metrics.connectionsRefused.inc({ protocol: 'mqtt', reason: 'malformed' });
+    connection.finish('protocolError');
+    return true;
   }
 
   /** Decides on a packet by its declared length alone; true when the connection is closed for it. */
@@ -194,6 +210,10 @@ export class Receiver {
   /** Keeps a copy of `bytes[from, to)` behind what is held already. */
   #hold(connection: Connection, bytes: Buffer, from: number, to: number): void {
     const before = connection.held;
+    if (bytes === this.#resuming && before === undefined) {
+      this.#keepHeld(connection, bytes, from, to);
+      return;
+    }
     const held = Buffer.allocUnsafeSlow(connection.heldTo - connection.heldFrom + to - from);
     let at = 0;
     if (before !== undefined) {
@@ -201,15 +221,19 @@ export class Receiver {
       this.#releaseHeld(connection);
     }
     bytes.copy(held, at, from, to);
-    connection.held = held;
-    connection.heldFrom = 0;
-    connection.heldTo = held.length;
-    this.#hub.heldBudget.take(held.length);
+    this.#keepHeld(connection, held, 0, held.length);
     if (held.length > heldMaxOf(connection)) {
       connection.disconnect(ReasonCode.quotaExceeded, 'quota');
       return;
     }
     if (this.#hub.heldBudget.exceeded) this.#hub.onMemoryExceeded();
+  }
+
+  #keepHeld(connection: Connection, held: Buffer, from: number, to: number): void {
+    connection.held = held;
+    connection.heldFrom = from;
+    connection.heldTo = to;
+    this.#hub.heldBudget.take(held.length);
   }
 
   #releaseHeld(connection: Connection): void {
@@ -245,8 +269,8 @@ function viewOf(bytes: Buffer): DataView {
 
 /**
  * The length of the packet that starts at `at`, fixed header included; 0 when its header is cut, or
- * `malformed` when the remaining length has more than four bytes [MQTT-1.5.5-1] or the packet type
- * is 0, which tells a peer that speaks something else early.
+ * `malformed` when the remaining length has more than four bytes (5.0 §1.5.5) or the packet type is 0,
+ * which tells a peer that speaks something else early.
  */
 function packetLength(bytes: Uint8Array, at: number, to: number): number {
   if (bytes[at]! < 0x10) return malformed;

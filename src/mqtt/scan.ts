@@ -66,6 +66,8 @@ export function scan(
     const topicLength = (bytes[body]! << 8) | bytes[body + 1]!;
     let start = body + 2 + topicLength;
     if (start + qos * 2 + propertiesMin > end) break;
+    // A remaining length that is wider than it needs to be: 5.0 forbids it [MQTT-1.5.5-1].
+    if (version5 && body - at > 2 && bytes[body - 1] === 0) break;
     const kind = kindOfTopic(view, body + 2, topicLength);
     if (kind === notTaken) break;
     let ref = 0;

@@ -4,9 +4,9 @@ import { type Connection, ConnectionState, PauseReason } from './connection.js';
 import type { Hub } from './hub.js';
 import { ReasonCode } from './reason-codes.js';
 
-/** One timer for all connections: every tick looks at one of `slices` parts of the list. */
+/** One timer for all connections: every tick looks at some, eight ticks at all of them. */
 export const sweepEveryMs = 100;
-export const slices = 8;
+export const ticksPerRound = 8;
 /** `since` may be as old as one tick when it is written. */
 const slackMs = sweepEveryMs;
 

@@ -118,7 +118,7 @@ export function matchDownlinks(filter: string, isGateway: boolean): number {
   return bits;
 }
 
-/** [MQTT-4.7.1-2], [MQTT-4.7.1-3]: wildcards stand alone in their level, `#` in the last one. */
+/** [MQTT-4.7.1-1], [MQTT-4.7.1-2]: wildcards stand alone in their level, `#` in the last one. */
 function wellFormed(levels: readonly string[]): boolean {
   for (let index = 0; index < levels.length; index++) {
     const level = levels[index] ?? '';

@@ -174,7 +174,8 @@ test('the Reason String of a CONNACK gives way to Maximum Packet Size', async ()
 });
 
 test('the first packet is a CONNECT, of at most 8 KiB', async () => {
-  for (const first of ['c000', '82080001000461', '30050001617b7d', 'e000', 'f000', '0000', 'ff']) {
+  // Decided by the first byte.
+  for (const first of ['c0', '82080001000461', '30050001617b7d', 'e000', 'f0', '00', 'ff', '20']) {
     await checkRefused(first, '');
   }
   await checkRefused('16030100a5010000a10303', ''); // A TLS ClientHello
@@ -211,6 +212,18 @@ test('packets behind CONNECT in one segment are handled', async () => {
     assert.match(await client.packet(), /^20..0000/);
     assert.deepEqual([await client.packet(), await client.packet()].sort(), ['40020001', 'd000']);
     client.destroy();
+  }
+});
+
+test('what follows a refused CONNECT is not processed', async () => {
+  for (const version of versions) {
+    const from = mqtt.sink.seen.length;
+    const client = await mqtt.connect();
+    const publish = publishPacket(version, '32', 1, telemetry, '{"a":1}');
+    client.send(connectPacket(version, 'c', 'wrong') + publish); // [MQTT-3.1.4-6]
+    assert.match(await client.rest(), version === 5 ? /^20..0086/ : /^20020004$/);
+    await mqtt.idle();
+    assert.equal(mqtt.sink.seen.length, from);
   }
 });
 

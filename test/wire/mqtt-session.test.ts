@@ -197,7 +197,7 @@ test('DISCONNECT ends the session; 5.0 may not prolong it', async () => {
     client.send(bytes);
     assert.equal(await client.rest(), expected);
   };
-  await check('', packet('e0', '00 05 11 0000000a'), 'e00182'); // [MQTT-3.14.2-2]
+  await check('', packet('e0', '00 05 11 0000000a'), 'e00182'); // 5.0 §3.14.2.2.2
   await check('', packet('e0', '00 05 11 00000000'), '');
   await check('11 0000003c', packet('e0', '00 05 11 0000000a'), '');
   await check('', packet('e0', '04'), '');

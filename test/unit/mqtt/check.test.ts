@@ -90,7 +90,8 @@ test('properties of PUBLISH: each, twice, misplaced, unknown, out of range', () 
   check(5, packet('30', `${text('a')} e001 ${pair.repeat(32)}`), 0);
   check(5, packet('30', `${text('a')} 05 01 01`), malformed); // Length beyond the packet.
   check(5, packet('30', `${text('a')} 01 01 01`), malformed); // A value across the length.
-  check(5, packet('30', `${text('a')} 8080808001`), malformed); // [MQTT-1.5.5-1]
+  check(5, packet('30', `${text('a')} 8080808001`), malformed); // Five bytes.
+  check(5, packet('30', `${text('a')} 8000`), malformed); // [MQTT-1.5.5-1]
 });
 
 test('PUBACK, PUBREC, PUBREL, PUBCOMP', () => {
@@ -166,6 +167,13 @@ test('PINGREQ, DISCONNECT, AUTH', () => {
   check(5, packet('f0', `18 06 15 ${text('abc')}`), 0);
   check(5, packet('f0', '18 03 01 01'), malformed);
   check(4, 'f000', malformed);
+});
+
+test('a remaining length with more bytes than it needs: 5.0 forbids it', () => {
+  check(5, 'c08000', malformed);
+  check(5, `308600${text('a')}00`.replace('8600', '8400'), malformed);
+  check(4, 'c08000', 0);
+  check(3, `308300${text('a')}`, 0);
 });
 
 test('what only a server sends, a second CONNECT, and type 0', () => {

@@ -110,6 +110,8 @@ test('what the scanner takes, and what it leaves to the rare path', () => {
   // A remaining length written with more bytes than it needs.
   const wide = hex(publishPacket(4, '30', 0, telemetry, '{}').replace('301b', '309b00'));
   assert.equal(stop(on, 4, wide), wide.length);
+  const wide5 = hex(publishPacket(5, '30', 0, telemetry, '{}').replace('301c', '309c00'));
+  assert.equal(stop(on, 5, wide5), 0);
 });
 
 test('the scanner stops at a packet that is cut, wherever', () => {

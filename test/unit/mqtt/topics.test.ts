@@ -79,7 +79,7 @@ test('filters that can match nothing of the device', () => {
   check('/#');
   check('a/b/c/d/e/f/g/h/#');
   check('x'.repeat(2000));
-  // Ill-formed [MQTT-4.7.1-2], [MQTT-4.7.1-3].
+  // Ill-formed [MQTT-4.7.1-1], [MQTT-4.7.1-2].
   check('v1/#/attributes');
   check('v1/devices/me/attr#');
   check('v1/devices+/me/attributes');
