@@ -142,7 +142,7 @@ const perDevice = section({
     1,
     1_000_000,
     limits.connectionsMax,
-    'Open connections of all protocols together',
+    'Open connections of MQTT, and as many of HTTP',
   ),
   sessionsPerDeviceMax: integer(
     1,
