@@ -11,7 +11,9 @@ CREATE TABLE IF NOT EXISTS {{database}}.telemetry {{on_cluster}}
     num         Float64 COMMENT 'bool as 0 or 1, long, double; else 0' CODEC(ZSTD(1)),
     long        Int64 COMMENT 'the long when a Float64 cannot hold it, else 0' CODEC(ZSTD(1)),
     text        String COMMENT 'string, or json as it was sent; else empty' CODEC(ZSTD(1)),
-    segment     LowCardinality(String) COMMENT 'the journal segment that brought the row'
+    segment     LowCardinality(String) COMMENT 'the journal segment that brought the row',
+    -- After a crash the node asks for the rows of one segment: most granules need not be read.
+    INDEX segment_range segment TYPE minmax GRANULARITY 1
 )
 ENGINE = {{replicated}}ReplacingMergeTree(received_at)
 PARTITION BY toYYYYMM(ts)

@@ -39,8 +39,8 @@ SELECT
 FROM {{database}}.latest AS t FINAL
 LEFT JOIN {{database}}.devices AS d ON t.device_id = d.id;
 
--- `SELECT … FROM points_of(device = 'boiler 7') WHERE …` finds that device's rows by the primary key;
--- a filter on `device` in `points` looks at the column `device_id` of all rows in the time range.
+-- `SELECT … FROM points_of(device = 'boiler 7') WHERE …` finds that device's rows by the primary
+-- key; a filter on `device` in `points` looks at `device_id` of all rows in the time range.
 CREATE VIEW IF NOT EXISTS {{database}}.points_of {{on_cluster}} AS
 SELECT *
 FROM {{database}}.points

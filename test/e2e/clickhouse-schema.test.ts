@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ClickhouseClient } from '../../src/clickhouse/client.js';
 import { type MigrateOptions, migrate } from '../../src/clickhouse/migrate.js';
+import { fillTemplate, splitStatements } from '../../src/clickhouse/statements.js';
 import { silentLogger } from '../../src/core/logger.js';
 import {
   connectTo,
@@ -80,6 +81,28 @@ describe('migrations', () => {
     await store.sql(`INSERT INTO aged.telemetry VALUES ${values.join(', ')}`);
     await store.sql('OPTIMIZE TABLE aged.telemetry FINAL');
     assert.equal(await store.sql('SELECT toYear(ts) FROM aged.telemetry'), '2199\n');
+  });
+
+  it('are SQL in their form for a cluster too', async () => {
+    const values = {
+      database: '`sluice`',
+      on_cluster: 'ON CLUSTER `main`',
+      replicated: 'Replicated',
+    };
+    for (const file of (await readdir(schemaFolder)).sort()) {
+      if (!file.endsWith('.sql')) continue;
+      for (const statement of splitStatements(await readFile(join(schemaFolder, file), 'utf8'))) {
+        const sql = fillTemplate(statement, values);
+        const [row] = await outside.query<{ sql: string }>(
+          'SELECT formatQuery({sql:String}) AS sql',
+          {
+            sql,
+          },
+        );
+        assert.match(row?.sql ?? '', /ON CLUSTER `?main`?/);
+        if (/ENGINE/.test(sql)) assert.match(row?.sql ?? '', /ENGINE = Replicated\w*MergeTree/);
+      }
+    }
   });
 
   it('refuse a file that was changed after it was applied', async () => {

@@ -51,11 +51,12 @@ const interfaceNames = new Set([
   'send_progress_in_http_headers',
   'http_headers_progress_interval_ms',
   'cancel_http_readonly_queries_on_client_close',
+  'client_protocol_version',
 ]);
 
 /** ClickHouse features that keep state between requests or need another wire format. */
 const refusedNames = new Map([
-  ['session_id', 'sessions (session_id)'],
+  ['session_id', 'state between requests (session_id); turn sessions off in the client: it'],
   ['role', 'roles (role)'],
   ['param_', 'a query parameter without a name'],
 ]);
