@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { type Welcome, welcomeScreen } from './cli/welcome.js';
 import { EmbeddedClickhouse } from './clickhouse/embedded.js';
 import type { Config } from './config/schema.js';
 import { type Clock, systemClock } from './core/clock.js';
@@ -22,6 +21,7 @@ import { journalDefaults } from './journal/options.js';
 import { MqttListener } from './mqtt/listener.js';
 import * as options from './node/options.js';
 import { Readiness } from './node/readiness.js';
+import { type Welcome, welcomeScreen } from './node/welcome.js';
 import { CredentialCache } from './registry/credential-cache.js';
 import { openDataDirectory } from './registry/data-dir.js';
 import type { Registry } from './registry/registry.js';
