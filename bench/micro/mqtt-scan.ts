@@ -4,7 +4,7 @@
  *     scan          frames found, rows added, one copy into the arena, per protocol version and QoS
  *     scan, 1       one message per call, as devices send
  *     mqtt-packet   the library's own parser, every packet an object, nothing else done
- *     rare path     our strict check, mqtt-packet, then the row: what a message with properties costs
+ *     rare path     our strict check, mqtt-packet, then the row: a message with properties
  *
  *     node dist/bench/micro/mqtt-scan.js [--quick] [--json]
  */
@@ -18,7 +18,8 @@ import { createMetrics } from '../../src/core/metrics.js';
 import { Sessions } from '../../src/device/sessions.js';
 import { Batch } from '../../src/ingest/batch.js';
 import { handlePacket } from '../../src/mqtt/channel.js';
-import { Connection, ConnectionState } from '../../src/mqtt/connection.js';
+import { Connection } from '../../src/mqtt/connection.js';
+import { ConnectionState } from '../../src/mqtt/connection-state.js';
 import { encodePublish } from '../../src/mqtt/encode.js';
 import { Hub } from '../../src/mqtt/hub.js';
 import { mqttDefaults } from '../../src/mqtt/options.js';

@@ -18,7 +18,7 @@ export interface AckHolder {
  *
  *     words  [ 40 02 00 01 | 40 02 00 07 | 40 02 00 02 | … ]      one entry per acknowledgement
  *     next   [      2      |      -1     |      -1     | … ]      the same holder's next entry
- *     dirty  [ holder a, holder b ]                               each once, in order of first entry
+ *     dirty  [ holder a, holder b ]                              each once, in order of first entry
  *
  * Chains through one shared pair of arrays instead of a buffer per connection: an idle connection
  * owns nothing, and a round touches a few cache lines however many connections it serves.

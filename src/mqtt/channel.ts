@@ -1,6 +1,7 @@
 import { checkPacket } from './check.js';
 import { handleConnect } from './connect.js';
-import { type Connection, ConnectionState } from './connection.js';
+import type { Connection } from './connection.js';
+import { ConnectionState } from './connection-state.js';
 import { acknowledgementWord, pingresp } from './encode.js';
 import type { Hub } from './hub.js';
 import { ReceivedState } from './inflight.js';

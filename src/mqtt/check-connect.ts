@@ -13,8 +13,8 @@ export interface ConnectCheck {
 }
 
 /**
- * Checks a complete CONNECT, fixed header included. An unsupported protocol level is reported in the
- * words of the nearest version that we do speak.
+ * Checks a complete CONNECT, fixed header included. An unsupported protocol level is reported in
+ * the words of the nearest version that we do speak.
  */
 export function checkConnect(bytes: Buffer, headerBytes: number): ConnectCheck {
   const cursor = new Cursor(bytes, headerBytes, bytes.length);

@@ -55,9 +55,9 @@ const rules: ReadonlyMap<number, PropertyRule> = new Map([
 ]);
 
 /**
- * Reads the properties at the cursor. Returns 0 or the reason code of what is wrong: a property that
- * is unknown or misplaced, or a value that is not of its type, makes the packet malformed; one that
- * comes twice or has a forbidden value is a protocol error (5.0 §2.2.2.2).
+ * Reads the properties at the cursor. Returns 0 or the reason code of what is wrong: a property
+ * that is unknown or misplaced, or a value that is not of its type, makes the packet malformed; one
+ * that comes twice or has a forbidden value is a protocol error (5.0 §2.2.2.2).
  */
 export function checkProperties(cursor: Cursor, place: PropertyPlace): ReasonCode | 0 {
   const length = cursor.variableInteger();

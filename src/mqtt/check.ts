@@ -7,9 +7,9 @@ import { ReasonCode } from './reason-codes.js';
 /**
  * The strict half of reading a packet: is it what the specification allows a client to send?
  *
- * `mqtt-packet` turns bytes into values and forgives much on the way (invalid UTF-8, property lengths
- * that lie, duplicate properties). So every complete packet of the rare path passes here first, and
- * only well-formed bytes reach the library. Answers 0 or a 5.0 reason code.
+ * `mqtt-packet` turns bytes into values and forgives much on the way (invalid UTF-8, property
+ * lengths that lie, duplicate properties). So every complete packet of the rare path passes here
+ * first, and only well-formed bytes reach the library. Answers 0 or a 5.0 reason code.
  */
 
 /**
@@ -53,8 +53,8 @@ export function checkPacket(bytes: Buffer, headerBytes: number, version: number)
 }
 
 /**
- * True when the remaining length has more bytes than it needs, which 5.0 forbids [MQTT-1.5.5-1]; 3.x
- * does not, and there are clients that reserve its bytes before they know the length.
+ * True when the remaining length has more bytes than it needs, which 5.0 forbids [MQTT-1.5.5-1];
+ * 3.x does not, and there are clients that reserve its bytes before they know the length.
  */
 export function isWide(bytes: Uint8Array, headerBytes: number): boolean {
   return headerBytes > 2 && bytes[headerBytes - 1] === 0;

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { limits } from '../core/limits.js';
 import type { Device } from '../registry/device.js';
 import { checkConnect } from './check-connect.js';
-import { type Connection, ConnectionState, PauseReason } from './connection.js';
+import type { Connection } from './connection.js';
+import { ConnectionState, PauseReason } from './connection-state.js';
 import { hasControlCharacter } from './cursor.js';
 import type { ConnectRequest } from './decode.js';
 import { encodeConnack3, encodeConnackAccepted, encodeConnackRefused } from './encode.js';
@@ -95,7 +96,8 @@ function refusalOf(request: ConnectRequest): Refusal | undefined {
   // 5.0 §3.1.2.11.10
   if (request.authenticationData) return { code: ReasonCode.protocolError, reason: '' };
   if (request.version === 5 && request.will?.retain === true) {
-    return { code: ReasonCode.retainNotSupported, reason: 'no retained messages' }; // [MQTT-3.2.2-13]
+    // [MQTT-3.2.2-13]
+    return { code: ReasonCode.retainNotSupported, reason: 'no retained messages' };
   }
   if (request.username === undefined || request.username === '') {
     return { code: ReasonCode.notAuthorized, reason: 'the user name is the access token' };

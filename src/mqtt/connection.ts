@@ -6,25 +6,14 @@ import type { TokenBucket } from '../device/message-rate.js';
 import type { DeviceSession, SessionEnd } from '../device/sessions.js';
 import type { Device } from '../registry/device.js';
 import type { AckHolder, AckList, Scratch } from './acks.js';
+import { ConnectionState, PauseReason } from './connection-state.js';
 import { acknowledgementWord, encodeAcknowledgement, encodeDisconnect } from './encode.js';
 import { ReceivedState } from './inflight.js';
 import type { MqttOptions } from './options.js';
 import { PacketType } from './packet-type.js';
 import { answerOf, type CloseReason, ReasonCode, sessionEndCode } from './reason-codes.js';
 import { SessionState } from './session-state.js';
-
-/** What a connection writes to: a `net.Socket`, or whatever else carries MQTT. */
-export interface Wire {
-  /** Bytes accepted by `write` that the system has not taken yet. */
-  readonly writableLength: number;
-  write(bytes: Uint8Array): unknown;
-  end(): unknown;
-  destroy(): unknown;
-  pause(): unknown;
-  resume(): unknown;
-  /** Has the system probe a silent peer, `initialDelay` milliseconds after its last word. */
-  setKeepAlive(enable: boolean, initialDelay: number): unknown;
-}
+import type { Wire } from './wire.js';
 
 /** What all connections of a listener share; implemented by `Hub`. */
 export interface ConnectionHub {
@@ -47,39 +36,6 @@ export interface ConnectionHub {
   /** The socket is gone too. Called once per connection. */
   removed(connection: Connection): void;
 }
-
-/**
- *     awaitingConnect ──CONNECT──► authenticating ──CONNACK 0──► connected ──► closing ──► closed
- *            └────────────────── refused, malformed, too late ─────────────────►┘
- */
-export const ConnectionState = {
-  awaitingConnect: 0,
-  authenticating: 1,
-  connected: 2,
-  /** The last packet is written; the socket waits until the peer has read it. */
-  closing: 3,
-  closed: 4,
-} as const;
-export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState];
-
-/** Why a socket is not read, as bits: reading goes on when none is left. */
-export const PauseReason = {
-  /** Every batch is busy. */
-  room: 1,
-  /** The peer does not read what we write. */
-  writes: 2,
-  /** The device is over its message rate. */
-  rate: 4,
-  /** The access token is being looked up. */
-  credentials: 8,
-  /** Too many bytes of incomplete packets are held, over all connections. */
-  carry: 16,
-  /** Too many unprocessed bytes are held, over all connections. */
-  memory: 32,
-  /** The node is stopping. */
-  stopping: 64,
-} as const;
-export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
 /** A packet that has to keep its place among the acknowledgements of earlier messages. */
 interface DeferredPacket {
@@ -130,7 +86,7 @@ export class Connection implements Origin, AckHolder, DeviceSession {
   dirty: boolean;
   /** Packets to be written before the acknowledgements in the list. */
   out: Buffer[] | undefined;
-  /** The first `carryUsed` bytes of a packet that is not complete; `carryTotal` 0: length unknown. */
+  /** The first `carryUsed` bytes of a packet that is cut; `carryTotal` is 0 if that is unknown. */
   carry: Buffer | undefined;
   carryUsed: number;
   carryTotal: number;
@@ -245,7 +201,7 @@ export class Connection implements Origin, AckHolder, DeviceSession {
     this.deferred.push({ after: (this.settled + this.unsettled) | 0, bytes });
   }
 
-  /** PUBACK, PUBREC, PUBREL or PUBCOMP with a reason code; the Reason String if the client wants. */
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP with a reason code, and a Reason String if it is wanted. */
   sendAcknowledgement(type: PacketType, identifier: number, code: number, reason: string): void {
     this.send(this.acknowledgement(type, identifier, code, reason));
   }
@@ -337,8 +293,8 @@ export class Connection implements Origin, AckHolder, DeviceSession {
   }
 
   /**
-   * True while bytes that are here already have to wait. Not so for `memory`: processing what is held
-   * is what makes room.
+   * True while bytes that are here already have to wait. Not so for `memory`: processing what is
+   * held is what makes room.
    */
   get blocked(): boolean {
     return (this.pauses & ~PauseReason.memory) !== 0;

@@ -64,8 +64,8 @@ export class Cursor {
   }
 
   /**
-   * A UTF-8 encoded string: well-formed, without surrogates [MQTT-1.5.4-1] (`isUtf8` knows them) and
-   * without U+0000 [MQTT-1.5.4-2].
+   * A UTF-8 encoded string: well-formed, without surrogates [MQTT-1.5.4-1] (`isUtf8` knows them)
+   * and without U+0000 [MQTT-1.5.4-2].
    */
   string(): { readonly from: number; readonly to: number } {
     const range = this.binary();
@@ -95,7 +95,7 @@ export class Cursor {
   }
 }
 
-/** True when `text` holds a control character; such a thing has no place in an identity or a log. */
+/** True when `text` holds a control character: it has no place in an identity, nor in a log. */
 export function hasControlCharacter(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);

@@ -7,8 +7,9 @@ import {
 } from 'mqtt-packet';
 
 /**
- * The door to `mqtt-packet`: turns a complete packet that passed `check.ts` into the fields that the
- * node uses, in the specification's words. The library's spelling (`messageId`, `clean`) ends here.
+ * The door to `mqtt-packet`: turns a complete packet that passed `check.ts` into the fields that
+ * the node uses, in the specification's words. The library's spelling (`messageId`, `clean`) ends
+ * here.
  *
  * Byte ranges in the answers are views of the packet: copy what outlives the call.
  */
@@ -71,9 +72,9 @@ export interface DisconnectRequest {
 }
 
 /**
- * One parser of the library per protocol version serves all connections: it only ever sees one whole
- * packet at a time, so it holds nothing of a connection. Each method returns undefined when the
- * library refuses the packet or finds another kind.
+ * One parser of the library per protocol version serves all connections: it only ever sees one
+ * whole packet at a time, so it holds nothing of a connection. Each method returns undefined when
+ * the library refuses the packet or finds another kind.
  */
 export class Decoder {
   readonly #connect: WholePacketParser;

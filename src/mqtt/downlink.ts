@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.js';
-import { type Connection, ConnectionState } from './connection.js';
+import type { Connection } from './connection.js';
+import { ConnectionState } from './connection-state.js';
 import { encodePublish } from './encode.js';
 import { type Acknowledged, SentIdentifiers } from './inflight.js';
 
@@ -8,8 +9,9 @@ export type Delivery = 'sent' | 'busy' | 'tooLarge' | 'closed';
 
 /**
  * Sends a message to the client. At QoS 1 the packet identifier is tracked until the PUBACK, and
- * `acknowledged` hears of it once, also when the connection ends first. Nothing is sent twice within
- * a connection. Bounded: a client that does not read or acknowledge makes this answer `busy`.
+ * `acknowledged` hears of it once, also when the connection ends first. Nothing is sent twice
+ * within a connection. Bounded: a client that does not read or acknowledge makes this answer
+ * `busy`.
  */
 export function publishTo(
   connection: Connection,

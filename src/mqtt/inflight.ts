@@ -15,8 +15,8 @@ const tableBytes = 65_536 / 4;
  *     none ──PUBLISH──► pending ──durable, PUBREC──► received ──PUBREL, PUBCOMP──► none
  *
  * A 5.0 client is held to its Receive Maximum. 3.x has no such word, and a client that sends its
- * backlog at once is not wrong: above `inflightQos2Max` the map becomes a table of 16 KiB that holds
- * them all, so the memory is bounded by the size of the identifier space.
+ * backlog at once is not wrong: above `inflightQos2Max` the map becomes a table of 16 KiB that
+ * holds them all, so the memory is bounded by the size of the identifier space.
  */
 export class ReceivedIdentifiers {
   #sparse: Map<number, ReceivedState> | undefined;

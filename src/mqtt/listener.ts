@@ -5,7 +5,8 @@ import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import type { Sessions } from '../device/sessions.js';
-import { Connection, PauseReason, type Wire } from './connection.js';
+import { Connection } from './connection.js';
+import { PauseReason } from './connection-state.js';
 import { Hub, type MessageSink } from './hub.js';
 import type { TokenSource } from './lookups.js';
 import type { MqttOptions } from './options.js';
@@ -14,6 +15,7 @@ import { Receiver } from './receiver.js';
 import { acceptPlainly, acceptShared, type OnBytes, sharedReadWorks } from './socket-reader.js';
 import { inspect, sweepEveryMs, ticksPerRound } from './sweep.js';
 import { publishWill } from './will.js';
+import type { Wire } from './wire.js';
 
 /** How often a stopping listener looks whether everything is settled. */
 const settledLookMs = 10;

@@ -12,9 +12,9 @@ export type Found = (device: Device | null | undefined) => void;
  * Access tokens that are not in the credential cache, asked of the registry a few at a time.
  *
  * After a restart every device connects at once and none is cached. Without a limit that is one
- * query per device in a single turn of the event loop; here `credentialLookupsMax` are under way and
- * each turn starts the next ones, so that sockets are served in between. Those that wait are at most
- * `waitingMax`.
+ * query per device in a single turn of the event loop; here `credentialLookupsMax` are under way
+ * and each turn starts the next ones, so that sockets are served in between. Those that wait are at
+ * most `waitingMax`.
  */
 export class Lookups {
   readonly #credentials: TokenSource;

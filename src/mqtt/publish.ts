@@ -13,8 +13,8 @@ import { routePublish } from './topics.js';
 /**
  * Publishes of the rare path: QoS 2, other topics, properties, topic aliases, refusals.
  *
- * Returns false when the packet has to wait (no room, over the rate): reading is paused then, and the
- * same bytes come again, so nothing may have happened yet that must not happen twice.
+ * Returns false when the packet has to wait (no room, over the rate): reading is paused then, and
+ * the same bytes come again, so nothing may have happened yet that must not happen twice.
  */
 export function handlePublish(hub: Hub, connection: Connection, packet: Buffer): boolean {
   const request = hub.decoder.publish(connection.version, packet);
@@ -58,9 +58,9 @@ function problemOfVersion5(
 }
 
 /**
- * [MQTT-3.3.4-7], held against QoS 2 only: its identifiers are what we keep. A QoS 1 message costs no
- * more than its row, and because the acknowledgement waits for the disk a client that takes no notice
- * of Receive Maximum (there are some) would otherwise never get its backlog through.
+ * [MQTT-3.3.4-7], held against QoS 2 only: its identifiers are what we keep. A QoS 1 message costs
+ * no more than its row, and because the acknowledgement waits for the disk a client that takes no
+ * notice of Receive Maximum (there are some) would otherwise never get its backlog through.
  */
 function exceedsReceiveMaximum(hub: Hub, connection: Connection, request: PublishRequest): boolean {
   if (request.qos < 2) return false;
@@ -88,8 +88,8 @@ function received(connection: Connection, identifier: number): ReceivedState {
 }
 
 /**
- * A QoS 2 identifier that is known is the same message again [MQTT-4.3.3-10]: it is not stored twice,
- * and answered once more if it was answered before.
+ * A QoS 2 identifier that is known is the same message again [MQTT-4.3.3-10]: it is not stored
+ * twice, and answered once more if it was answered before.
  */
 function isRepeated(connection: Connection, identifier: number): boolean {
   const state = received(connection, identifier);

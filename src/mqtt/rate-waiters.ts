@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
-import { type Connection, PauseReason } from './connection.js';
+import type { Connection } from './connection.js';
+import { PauseReason } from './connection-state.js';
 
 /** Short against any message rate a device may have, long against the cost of a look. */
 const lookEveryMs = 10;

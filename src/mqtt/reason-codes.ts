@@ -42,8 +42,8 @@ export type ReasonCode = (typeof ReasonCode)[keyof typeof ReasonCode];
 export const subackFailure = 0x80;
 
 /**
- * The CONNACK return code of 3.x for a 5.0 reason code, or undefined when 3.x has no word for it and
- * the connection is closed without a CONNACK.
+ * The CONNACK return code of 3.x for a 5.0 reason code, or undefined when 3.x has no word for it
+ * and the connection is closed without a CONNACK.
  */
 export function connectReturnCode(reasonCode: number): number | undefined {
   switch (reasonCode) {

@@ -1,6 +1,7 @@
 import { limits } from '../core/limits.js';
 import { handlePacket } from './channel.js';
-import { type Connection, ConnectionState } from './connection.js';
+import type { Connection } from './connection.js';
+import { ConnectionState } from './connection-state.js';
 import type { Hub } from './hub.js';
 import { PacketType } from './packet-type.js';
 import { ReasonCode } from './reason-codes.js';
@@ -119,7 +120,7 @@ export class Receiver {
     return true;
   }
 
-  /** Decides on a packet by its declared length alone; true when the connection is closed for it. */
+  /** Decides on a packet by its declared length alone; true when the connection is closed. */
   #refused(connection: Connection, length: number): boolean {
     if (length === malformed) {
       connection.disconnect(ReasonCode.malformedPacket, 'malformed');
@@ -269,8 +270,8 @@ function viewOf(bytes: Buffer): DataView {
 
 /**
  * The length of the packet that starts at `at`, fixed header included; 0 when its header is cut, or
- * `malformed` when the remaining length has more than four bytes (5.0 §1.5.5) or the packet type is 0,
- * which tells a peer that speaks something else early.
+ * `malformed` when the remaining length has more than four bytes (5.0 §1.5.5) or the packet type is
+ * 0, which tells a peer that speaks something else early.
  */
 function packetLength(bytes: Uint8Array, at: number, to: number): number {
   if (bytes[at]! < 0x10) return malformed;

@@ -31,8 +31,8 @@ function firstBytes(qos0: readonly number[], qos1: readonly number[]): Int8Array
 }
 
 /**
- * Adds the leading messages of `bytes[from, to)` to the batch. Returns where it stopped: at `to`, or
- * at a packet for the rare path (also one that is cut or found no room), never inside a packet.
+ * Adds the leading messages of `bytes[from, to)` to the batch. Returns where it stopped: at `to`,
+ * or at a packet for the rare path (also one that is cut or found no room), never inside a packet.
  * `view` is over the same memory as `bytes`. Only for a connected session.
  */
 export function scan(
@@ -183,7 +183,8 @@ function kindOfShortTopic(head: number, suffix: number): number {
 
 /**
  * Where the payload starts behind the properties at `at`, or -1 when they need care. No property at
- * all is the rule; a payload format indicator alone says nothing that the normaliser does not check.
+ * all is the rule; a payload format indicator alone says nothing that the normaliser does not
+ * check.
  */
 function skipProperties(bytes: Uint8Array, at: number, end: number): number {
   const length = bytes[at]!;

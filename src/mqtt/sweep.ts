@@ -1,6 +1,7 @@
 import { limits } from '../core/limits.js';
 import { refuse } from './connect.js';
-import { type Connection, ConnectionState, PauseReason } from './connection.js';
+import type { Connection } from './connection.js';
+import { ConnectionState, PauseReason } from './connection-state.js';
 import type { Hub } from './hub.js';
 import { ReasonCode } from './reason-codes.js';
 
@@ -45,7 +46,7 @@ export function inspect(hub: Hub, connection: Connection): void {
   }
 }
 
-/** Half a packet occupies room that others wait for; also while nobody is read, or all would wait. */
+/** Half a packet occupies room that others wait for. */
 function blocksOthers(hub: Hub, connection: Connection): boolean {
   return connection.carry !== undefined && hub.carryWaiters.length > 0;
 }

@@ -22,8 +22,8 @@ const unpublished: ReadonlySet<CloseReason> = new Set<CloseReason>([
 const waitingBytes = 512;
 
 /**
- * Publishes the will of a session that ended, as if the device had sent it: at QoS 0, since nobody is
- * there to get an answer. The Will Delay Interval is not waited for: the session ends with its
+ * Publishes the will of a session that ended, as if the device had sent it: at QoS 0, since nobody
+ * is there to get an answer. The Will Delay Interval is not waited for: the session ends with its
  * connection (Session Expiry Interval 0), and a will is due at the latest then [MQTT-3.1.3-9].
  */
 export function publishWill(hub: Hub, connection: Connection, reason: CloseReason): void {

@@ -5,7 +5,8 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { MessageKind } from '../../src/normalise/batch-layout.js';
-import { type MqttHarness, startMqtt, telemetry } from '../support/mqtt.js';
+import { type MqttHarness, startMqtt } from '../support/mqtt.js';
+import { telemetry } from '../support/mqtt-bytes.js';
 
 // Clients of other people: npm mqtt with 3.1, 3.1.1 and 5.0, and mosquitto's.
 

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { type MqttHarness, metricValue, startMqtt } from '../support/mqtt.js';
 import {
   connectPacket,
-  ManualClock,
-  type MqttHarness,
-  metricValue,
   packet,
   publishPacket,
-  startMqtt,
   telemetry,
   text,
   type Version,
   versions,
-} from '../support/mqtt.js';
+} from '../support/mqtt-bytes.js';
+import { ManualClock } from '../support/mqtt-parts.js';
 
 // CONNECT and the CONNACK that answers it, byte by byte, in every version.
 

@@ -3,17 +3,9 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { NodeError } from '../../src/core/errors.js';
 import { sharedReadWorks } from '../../src/mqtt/socket-reader.js';
-import {
-  connected,
-  connectPacket,
-  hex,
-  MemoryWire,
-  metricValue,
-  publishPacket,
-  startMqtt,
-  telemetry,
-  versions,
-} from '../support/mqtt.js';
+import { connected, metricValue, startMqtt } from '../support/mqtt.js';
+import { connectPacket, hex, publishPacket, telemetry, versions } from '../support/mqtt-bytes.js';
+import { MemoryWire } from '../support/mqtt-parts.js';
 
 test('sockets can share one read buffer on this version of Node', async () => {
   assert.equal(await sharedReadWorks(), true);

@@ -3,21 +3,17 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { limits } from '../../src/core/limits.js';
 import type { Carrier } from '../../src/mqtt/listener.js';
+import { connected, metricValue, type RawClient, startMqtt } from '../support/mqtt.js';
 import {
-  connected,
   connectPacket,
   hex,
-  ManualClock,
-  MemoryWire,
-  metricValue,
   packet,
   publishPacket,
-  type RawClient,
-  startMqtt,
   telemetry,
   text,
   versions,
-} from '../support/mqtt.js';
+} from '../support/mqtt-bytes.js';
+import { ManualClock, MemoryWire } from '../support/mqtt-parts.js';
 
 // Full batches, slow readers, rates, halves of packets: nothing is lost, nothing grows.
 
@@ -230,7 +226,7 @@ test('over the message rate 5.0 is told, 3.x waits, nothing is lost', async () =
   await mqtt.stop();
 });
 
-test('the rate is the device’s: its sessions share it, and connecting again gives nothing', async () => {
+test('sessions share the device’s rate, and connecting again gives nothing', async () => {
   const clock = new ManualClock();
   const mqtt = await startMqtt({ deviceMessagesPerSecond: 10, deviceMessagesBurst: 10 }, clock);
   const publish = (identifier: number): string =>

@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { connected, type MqttHarness, metricValue, startMqtt } from '../support/mqtt.js';
 import {
-  connected,
   connectPacket,
-  ManualClock,
-  type MqttHarness,
-  metricValue,
   packet,
   publishPacket,
-  startMqtt,
   telemetry,
-  testDevice,
   text,
   type Version,
   versions,
-} from '../support/mqtt.js';
+} from '../support/mqtt-bytes.js';
+import { ManualClock, testDevice } from '../support/mqtt-parts.js';
 
 // How a session begins, is taken over, changes and ends.
 

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import {
-  connected,
-  type MqttHarness,
-  packet,
-  startMqtt,
-  text,
-  type Version,
-  versions,
-} from '../support/mqtt.js';
+import { connected, type MqttHarness, startMqtt } from '../support/mqtt.js';
+import { packet, text, type Version, versions } from '../support/mqtt-bytes.js';
 
 // SUBSCRIBE and UNSUBSCRIBE, byte by byte.
 

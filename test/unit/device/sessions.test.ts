@@ -4,7 +4,8 @@ import { type DeviceId, newDeviceId } from '../../../src/core/ids.js';
 import { createMetrics } from '../../../src/core/metrics.js';
 import { type DeviceSession, Sessions } from '../../../src/device/sessions.js';
 import type { Device } from '../../../src/registry/device.js';
-import { metricValue, TestCredentials, testDevice } from '../../support/mqtt.js';
+import { metricValue } from '../../support/mqtt.js';
+import { TestCredentials, testDevice } from '../../support/mqtt-parts.js';
 
 class Session implements DeviceSession {
   readonly protocol: string;

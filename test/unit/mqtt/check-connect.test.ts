@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkConnect } from '../../../src/mqtt/check-connect.js';
-import { hex, packet, text } from '../../support/mqtt.js';
+import { hex, packet, text } from '../../support/mqtt-bytes.js';
 
 const malformed = 0x81;
 const protocolError = 0x82;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkPacket } from '../../../src/mqtt/check.js';
-import { hex, packet, text } from '../../support/mqtt.js';
+import { hex, packet, text } from '../../support/mqtt-bytes.js';
 
 // Packets of a connected client, byte by byte, against the reason codes of MQTT 5.0 §2.4.
 

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assembleMqtt, type MqttParts } from '../../support/mqtt.js';
 import {
-  assembleMqtt,
   connectPacket,
   hex,
-  MemoryWire,
-  type MqttParts,
   packet,
   publishPacket,
   telemetry,
   text,
   type Version,
-} from '../../support/mqtt.js';
+} from '../../support/mqtt-bytes.js';
+import { MemoryWire } from '../../support/mqtt-parts.js';
 
 // However a byte stream is cut into reads, the same packets come out of it.
 

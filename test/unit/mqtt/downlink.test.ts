@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { limits } from '../../../src/core/limits.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { handlePacket } from '../../../src/mqtt/channel.js';
-import { Connection, ConnectionState } from '../../../src/mqtt/connection.js';
+import { Connection } from '../../../src/mqtt/connection.js';
+import { ConnectionState } from '../../../src/mqtt/connection-state.js';
 import { type Delivery, publishTo } from '../../../src/mqtt/downlink.js';
 import { Hub } from '../../../src/mqtt/hub.js';
 import { mqttDefaults } from '../../../src/mqtt/options.js';
-import { assembleMqtt, hex, MemoryWire } from '../../support/mqtt.js';
+import { assembleMqtt } from '../../support/mqtt.js';
+import { hex } from '../../support/mqtt-bytes.js';
+import { MemoryWire } from '../../support/mqtt-parts.js';
 
 interface Peer {
   readonly hub: Hub;

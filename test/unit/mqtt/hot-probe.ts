@@ -1,15 +1,18 @@
 /**
  * Measures what the data path allocates and whether its objects keep one shape; run by hot.test.ts
- * with `--expose-gc --allow-natives-syntax` and a young generation so large that nothing is collected
- * on the way. Prints one line of JSON.
+ * with `--expose-gc --allow-natives-syntax` and a young generation so large that nothing is
+ * collected on the way. Prints one line of JSON.
  */
 import { silentLogger } from '../../../src/core/logger.js';
 import { Batch } from '../../../src/ingest/batch.js';
-import { Connection, ConnectionState } from '../../../src/mqtt/connection.js';
+import { Connection } from '../../../src/mqtt/connection.js';
+import { ConnectionState } from '../../../src/mqtt/connection-state.js';
 import { Hub } from '../../../src/mqtt/hub.js';
 import { mqttDefaults } from '../../../src/mqtt/options.js';
 import { scan } from '../../../src/mqtt/scan.js';
-import { assembleMqtt, hex, MemoryWire, publishPacket, telemetry } from '../../support/mqtt.js';
+import { assembleMqtt } from '../../support/mqtt.js';
+import { hex, publishPacket, telemetry } from '../../support/mqtt-bytes.js';
+import { MemoryWire } from '../../support/mqtt-parts.js';
 
 const parts = assembleMqtt();
 const batch = new Batch(300 * 1024);

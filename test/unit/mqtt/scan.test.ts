@@ -3,20 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { silentLogger } from '../../../src/core/logger.js';
 import { handlePacket } from '../../../src/mqtt/channel.js';
-import { Connection, ConnectionState } from '../../../src/mqtt/connection.js';
+import { Connection } from '../../../src/mqtt/connection.js';
+import { ConnectionState } from '../../../src/mqtt/connection-state.js';
 import { Hub } from '../../../src/mqtt/hub.js';
 import { mqttDefaults } from '../../../src/mqtt/options.js';
 import { scan } from '../../../src/mqtt/scan.js';
-import {
-  assembleMqtt,
-  hex,
-  MemoryWire,
-  type MqttParts,
-  publishPacket,
-  telemetry,
-  type Version,
-  versions,
-} from '../../support/mqtt.js';
+import { assembleMqtt, type MqttParts } from '../../support/mqtt.js';
+import { hex, publishPacket, telemetry, type Version, versions } from '../../support/mqtt-bytes.js';
+import { MemoryWire } from '../../support/mqtt-parts.js';
 
 interface Bench {
   readonly parts: MqttParts;
