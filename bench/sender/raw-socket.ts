@@ -2,9 +2,9 @@
  * A TCP client socket of the load sender, straight on Node's own TCP handle.
  *
  * `net.Socket` costs several microseconds of JavaScript per small write and per connection. A
- * sender built on it is slower than the servers it shall load, so this file goes one layer below. It
- * uses `process.binding`, which is not a public interface: it belongs in a measuring tool and must
- * never be imported by the node itself. Tried on Node 20.
+ * sender built on it is slower than the servers it shall load, so this file goes one layer below.
+ * It uses `process.binding`, which is not a public interface: it belongs in a measuring tool and
+ * must never be imported by the node itself. Tried on Node 20.
  */
 interface WriteRequest {
   oncomplete(status: number): void;

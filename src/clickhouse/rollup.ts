@@ -18,7 +18,7 @@ export interface RollupResult {
   readonly more: boolean;
 }
 
-export const rollupDefaults: RollupOptions = Object.freeze({
+const rollupDefaults: RollupOptions = Object.freeze({
   ttlDays: 0,
   settleMs: 240_000,
   runMs: 10_000,

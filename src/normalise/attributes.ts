@@ -5,8 +5,8 @@ import { afterText, isText, type Points, textStart } from './points.js';
 import { type AttributeRecord, type AttributeValue, ValueType } from './result.js';
 
 /**
- * Makes the attribute record of message `row` out of the points from `from` on, whose texts begin at
- * `textFrom`; undefined when there are none. Attributes are rare, so objects are fine here.
+ * Makes the attribute record of message `row` out of the points from `from` on, whose texts begin
+ * at `textFrom`; undefined when there are none. Attributes are rare, so objects are fine here.
  */
 export function attributeRecord(
   batch: BatchView,

@@ -10,8 +10,8 @@ interface Words {
 }
 
 /**
- * @hot Reads the digits `bytes[from, end)` as an int64 into `out` (two's complement, unsigned words)
- * and returns true, or returns false when they do not fit. Leading zeros are allowed.
+ * @hot Reads the digits `bytes[from, end)` as an int64 into `out` (two's complement, unsigned
+ * words) and returns true, or returns false when they do not fit. Leading zeros are allowed.
  */
 export function readInt64(
   out: Words,

@@ -57,8 +57,8 @@ export function doubleOf(scan: Scan, first: number, end: number): number {
 }
 
 /**
- * `(large + low) / power` rounded once, or -1 when that cannot be told. All three are exact integers,
- * `large` not the smaller one.
+ * `(large + low) / power` rounded once, or -1 when that cannot be told. All three are exact
+ * integers, `large` not the smaller one.
  *
  * The quotient is computed in two parts, which is good to some 105 bits: Dekker's product gives the
  * remainder exactly. If the result stays the same with the second part a little larger and a little

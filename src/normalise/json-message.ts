@@ -76,8 +76,8 @@ function scanElements(scan: Scan, from: number): number {
 
 /**
  * Adds the points of one object. The two forms that nearly all messages have are tried first; what
- * they cannot decide goes to `scanAnyObject`, which follows the definition step by step. So an early
- * try costs time at most, and no answer depends on it.
+ * they cannot decide goes to `scanAnyObject`, which follows the definition step by step. So an
+ * early try costs time at most, and no answer depends on it.
  */
 function scanElement(scan: Scan, from: number, depth: number): number {
   const { points, keys } = scan;

@@ -38,8 +38,8 @@ const firstKeySlots = 4096;
 /**
  * @hot The keys a worker has seen: bytes → handle, kept across batches.
  *
- * A key is kept as it stands in most payloads, `"key":`, so that one comparison of a few words finds
- * the key, its quotes and its colon. `successor` holds which key followed a key last time,
+ * A key is kept as it stands in most payloads, `"key":`, so that one comparison of a few words
+ * finds the key, its quotes and its colon. `successor` holds which key followed a key last time,
  * `firstKey` which one a device's object began with: the scanner tries that one before it looks for
  * the key's end. A wrong guess costs only time.
  *

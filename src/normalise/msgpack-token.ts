@@ -19,8 +19,8 @@ export const TokenKind = {
 /**
  * @hot Reads the token at `at` into `scan.token…` and returns the position behind its head: for a
  * string its first byte (all of it lies within the message), for a container its first element.
- * Binary data, extensions and the unused byte 0xC1 are refused: the data model has no place for them.
- * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * Binary data, extensions and the unused byte 0xC1 are refused: the data model has no place for
+ * them. Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 export function readToken(scan: Scan, at: number): number {
   if (at >= scan.end) return fail(scan, Outcome.msgpackInvalid, at);

@@ -5,7 +5,8 @@ import type { AttributeRecord } from './result.js';
  * The attributes record of a journal segment, in MessagePack; the only door to msgpackr.
  *
  * Payloads of devices do not pass here: msgpackr gives a float64 42.0 and an integer 42 as the same
- * number, and the difference is what makes a double or a long. `msgpack-message.ts` walks their bytes.
+ * number, and the difference is what makes a double or a long. `msgpack-message.ts` walks their
+ * bytes.
  */
 export function packAttributes(records: readonly AttributeRecord[]): Uint8Array {
   return new Packr({ useRecords: false }).pack(records);

@@ -8,8 +8,8 @@ const { minus, dot, zero, nine } = Character;
 const decimalsMax = 16;
 
 /**
- * Adds the string just appended to the texts at `textAt` as the value of the key `entry`: as a number when
- * the profile's `castNumericStrings` says it is one, else as the string it is.
+ * Adds the string just appended to the texts at `textAt` as the value of the key `entry`: as a
+ * number when the profile's `castNumericStrings` says it is one, else as the string it is.
  *
  * A number is: ASCII digits with at most one `-` in front and at most one point, which is not last.
  * Without a point it is a long if it fits int64; with one, a double if it has at most 16 decimals

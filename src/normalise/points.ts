@@ -8,9 +8,10 @@ import { ValueType } from './result.js';
  *     text  │ varint length, bytes; one per point of type string or json, in order
  *     run   │ row  ts  end              points [end of the run before, end) share row and ts
  *
- * `count ≤ type.length` and `textEnd ≤ text.length` hold because `reserve` is called before a message
- * with what that message can add at most; adding itself checks nothing. `long` is zero except
- * where an integer does not fit a float64 (`longs` of them), so that most blocks skip the column.
+ * `count ≤ type.length` and `textEnd ≤ text.length` hold because `reserve` is called before a
+ * message with what that message can add at most; adding itself checks nothing. `long` is zero
+ * except where an integer does not fit a float64 (`longs` of them), so that most blocks skip the
+ * column.
  */
 export class Points {
   count: number;
@@ -133,9 +134,9 @@ export class Points {
   }
 
   /**
-   * Before a value of the key `entry` is added to the object whose points begin at `objectStart`: an
-   * earlier value of that object no longer counts. What `pointOf` says may be stale; the point's own
-   * key decides.
+   * Before a value of the key `entry` is added to the object whose points begin at `objectStart`:
+   * an earlier value of that object no longer counts. What `pointOf` says may be stale; the point's
+   * own key decides.
    */
   replaceFormer(pointOf: number[], entry: number, objectStart: number): void {
     const former = pointOf[entry]!;

@@ -14,8 +14,8 @@ export const timestampMax = 9_223_372_036_854;
 
 /**
  * Applies range and policy to a device's time (an integer, milliseconds since 1970; beyond 2^53 as
- * the nearest float64), whose value stands at `at`. Leaves the time to store in `scan.timestamp` and
- * returns 0, or refuses the message.
+ * the nearest float64), whose value stands at `at`. Leaves the time to store in `scan.timestamp`
+ * and returns 0, or refuses the message.
  *
  * A time counts as future when it is more than `limits.timestampToleranceMs` ahead of the node's
  * clock. `rejectFuture` refuses it; `clamp` replaces it by the message's arrival.
@@ -35,8 +35,8 @@ export function acceptTimestamp(scan: Scan, value: number, at: number): number {
 }
 
 /**
- * The same for up to fifteen digits at `at`, which nearly all times are: returns the position behind
- * them, or 0 when something else stands there or the time is refused.
+ * The same for up to fifteen digits at `at`, which nearly all times are: returns the position
+ * behind them, or 0 when something else stands there or the time is refused.
  */
 export function acceptPlainTimestamp(scan: Scan, at: number): number {
   const arena = scan.arena;

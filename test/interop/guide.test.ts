@@ -31,7 +31,8 @@ after(async () => {
 /** The points of a device once there are `count`, as [key, type, text], in the order of keys. */
 async function points(device: string, count: number): Promise<string[][]> {
   const rows = await node.sqlUntil<Point>(
-    `SELECT key, ts, type, value, long, text FROM points WHERE device = '${device}' ORDER BY key, ts`,
+    `SELECT key, ts, type, value, long, text FROM points
+     WHERE device = '${device}' ORDER BY key, ts`,
     (found) => found.length >= count,
   );
   return rows.map((row) => [row.key, row.type, row.text]);
@@ -200,7 +201,8 @@ test('each data format of the guide keeps its types', async () => {
     ['temperature', 'double', '25.5'],
   ]);
   const types = await node.sql(
-    "SELECT toTypeName(value) AS v, toTypeName(long) AS l FROM points WHERE device='formats' LIMIT 1",
+    `SELECT toTypeName(value) AS v, toTypeName(long) AS l FROM points
+     WHERE device = 'formats' LIMIT 1`,
   );
   assert.deepEqual(types, [{ v: 'Nullable(Float64)', l: 'Nullable(Int64)' }]);
 });
@@ -236,7 +238,8 @@ test('MQTT 5 tells why a payload was refused, and the connection stays', async (
   await client.endAsync();
   assert.deepEqual(await points('refused', 1), [['a', 'long', '2']]);
   const rejected = await node.sqlUntil<Record<string, string>>(
-    "SELECT device, protocol, topic, reason, payload FROM rejected WHERE device = 'refused' ORDER BY topic",
+    `SELECT device, protocol, topic, reason, payload FROM rejected
+     WHERE device = 'refused' ORDER BY topic`,
     (rows) => rows.length === 2,
   );
   assert.deepEqual(rejected[1], {

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { blockRows, sliceBlock } from '../../../src/block/slice.js';
 
 /**
- * Three rows of the column types that we write, byte by byte as ClickHouse's Native format has them:
- * UUID, LowCardinality(String), DateTime64, Enum8, String.
+ * Three rows of the column types that we write, byte by byte as ClickHouse's Native format has
+ * them: UUID, LowCardinality(String), DateTime64, Enum8, String.
  */
 const name = (text: string): number[] => [text.length, ...Buffer.from(text)];
 const u64 = (value: number): number[] => [value, 0, 0, 0, 0, 0, 0, 0];

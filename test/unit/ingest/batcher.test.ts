@@ -87,7 +87,7 @@ test('small batches keep the group delay apart', async () => {
   assert.equal(taken.length, 1);
 });
 
-test('when every batch is busy nobody adds; waiters are woken in order, one batch at a time', () => {
+test('when every batch is busy nobody adds, and waiters are woken in order', () => {
   const { batcher, taken, add, settle } = setUp(0);
   let added = 0;
   while (add()) added += 1;
