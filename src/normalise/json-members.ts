@@ -64,9 +64,9 @@ export function scanMembers(
 
 /**
  * Scans members from `from` on as long as they have the predicted key and a short number. Returns
- * the complement of the position of `}` when that ends them, else the position where a member should
- * begin that is none of these; if it has the predicted key all the same, `scan.valueAt` is the
- * position behind its colon, else 0.
+ * the complement of the position of `}` when that ends them, else the position where a member
+ * should begin that is none of these; if it has the predicted key all the same, `scan.valueAt` is
+ * the position behind its colon, else 0.
  *
  * Without a call in its loop: what V8 has loaded of the arrays stays loaded.
  */
@@ -77,29 +77,31 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   scan.valueAt = 0;
   if (points.entryHigh !== undefined) return from;
   const table = scan.keys.table;
-  const first = points.count;
+  const first = points.count | 0;
   let point = first;
-  let key = scan.predicted;
-  let previous = scan.previous;
-  let seen = scan.seen;
-  let at = from;
+  let key = scan.predicted | 0;
+  let previous = scan.previous | 0;
+  let seen = scan.seen | 0;
+  let at = from | 0;
+  const lowest = lowestKey | 0;
   let value: number;
   for (;;) {
+    if (arena[at] === space) at = (at + 1) | 0;
     value = matchKey(view, table, key, at);
     if (value === 0) break;
-    const entry = table[key + entryField]!;
+    const entry = table[(key + entryField) | 0]! | 0;
     const bit = 1 << entry;
-    if (entry >>> 16 !== 0 || key < lowestKey || (seen & bit) !== 0) break;
+    if (entry >>> 16 !== 0 || key < lowest || (seen & bit) !== 0) break;
     const next = scanShortNumber(arena, view, types, num, point, value);
     if (next === 0) break;
     entries[point] = entry;
     seen |= bit;
-    point += 1;
+    point = (point + 1) | 0;
     previous = key;
-    key = table[key + successorField]!;
+    key = table[(key + successorField) | 0]! | 0;
     at = ~next;
     if (next > 0) break;
-    at += 1;
+    at = (at + 1) | 0;
   }
   scan.valueAt = value;
   scan.members += point - first;
@@ -111,25 +113,19 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
 }
 
 /**
- * The position behind `"key":` when that is what stands at `at` or one space behind, else 0. Keys up
- * to 13 bytes, most of them, are compared without a loop. Bytes beyond the message are read only
+ * The position behind `"key":` when that is what stands at `at`, else 0. Keys up to 13
+ * bytes, most of them, are compared without a loop. Bytes beyond the message are read only
  * when all before them match, so never more than the four that follow the terminator.
  */
 function matchKey(view: DataView, table: number[], key: number, at: number): number {
-  let position = at;
-  let word = view.getInt32(position, true);
-  if ((word & 0xff) === 0x20) {
-    position += 1;
-    word = view.getInt32(position, true);
-  }
+  if (view.getInt32(at, true) !== table[key + 7]) return 0;
   const size = table[key]!;
-  const last = position + size - 4;
-  if (word !== table[key + 7]) return 0;
+  const last = at + size - 4;
   if (size > 8) {
-    if (view.getInt32(position + 4, true) !== table[key + 8]) return 0;
+    if (view.getInt32(at + 4, true) !== table[key + 8]) return 0;
     if (size > 12) {
-      if (view.getInt32(position + 8, true) !== table[key + 9]) return 0;
-      if (size > 16 && !matchMiddle(view, table, key, position, last)) return 0;
+      if (view.getInt32(at + 8, true) !== table[key + 9]) return 0;
+      if (size > 16 && !matchMiddle(view, table, key, at, last)) return 0;
     }
   }
   return view.getInt32(last, true) === table[key + 6] ? last + 4 : 0;
@@ -188,8 +184,8 @@ function scanMember(
 }
 
 /**
- * Finds or adds the key at `from` (white space may stand before it), leaves its handle in `scan.key`
- * and returns the position behind the colon.
+ * Finds or adds the key at `from` (white space may stand before it), leaves its handle in
+ * `scan.key` and returns the position behind the colon.
  */
 function scanKey(scan: Scan, from: number): number {
   const { arena, keys } = scan;

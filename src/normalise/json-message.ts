@@ -27,7 +27,9 @@ export function scanTelemetryJson(scan: Scan): number {
   return at < 0 ? -1 : scanEnd(scan, at);
 }
 
-/** Adds the attributes of one message as points: an object of keys and values, never an envelope. */
+/**
+ * Adds the attributes of one message as points: an object of keys and values, never an envelope.
+ */
 export function scanAttributesJson(scan: Scan): number {
   const at = afterSpace(scan.arena, scan.start);
   if (scan.arena[at] !== openBrace) return failShape(scan, at);

@@ -12,9 +12,13 @@ const { zero, nine, dot, minus, plus, e, upperE } = Character;
  * four behind it, and `,` or `}` follows: what most sensors send.
  * Returns the position behind it, complemented before a comma, or 0 for whatever else stands there.
  *
- * Works on four bytes at a time instead of a branch per digit. The mantissa is below 10^8 and the
- * power of ten exact, so the one division gives what `JSON.parse` gives. Reads up to four bytes
- * beyond the terminator.
+ * Four bytes are read and converted at once. Only how many of them are digits is told by branches
+ * and not by counting bits: the processor guesses those, and is at the next member before this one
+ * is done. The mantissa is below 10^8 and the power of ten exact, so the one division gives what
+ * `JSON.parse` gives. Reads up to four bytes beyond the terminator.
+ *
+ * Literal numbers on purpose: V8 puts all of this into its only caller as long as it is small, and
+ * names of constants make it larger.
  */
 export function scanShortNumber(
   arena: Uint8Array,
@@ -26,19 +30,19 @@ export function scanShortNumber(
 ): number {
   let from = at;
   let word = view.getInt32(from, true);
-  if ((word & 0xff) === 0x20 /* space */) {
+  if (word << 24 === 0x2000_0000 /* space */) {
     from += 1;
     word = view.getInt32(from, true);
   }
   let sign = 1;
-  if ((word & 0xff) === 0x2d /* - */) {
+  if (word << 24 === 0x2d00_0000 /* - */) {
     sign = -1;
     from += 1;
     word = view.getInt32(from, true);
   }
   let digits = word ^ 0x3030_3030;
   let count = digitRun(digits);
-  if (count === 0 || (count > 1 && (digits & 0xff) === 0)) return 0;
+  if (count === 0 || (count > 1 && digits << 24 === 0)) return 0;
   const whole = spelled(digits, count);
   from += count;
   let byte = arena[from]!;
@@ -49,37 +53,34 @@ export function scanShortNumber(
     if (count === 0) return 0;
     const power = shortPowers[count]!;
     // Dividing by a negative power keeps the sign of -0.0 …
-    num[point] = (imul(whole, power) + spelled(digits, count)) / (power * sign);
+    num[point] = (whole * power + spelled(digits, count)) / (power * sign);
     types[point] = 3; /* double */
     from += count;
     byte = arena[from]!;
   } else {
     // … and the integer -0 is 0.
-    num[point] = imul(whole, sign);
+    num[point] = (whole * sign) | 0;
     types[point] = 2; /* long */
   }
   if (byte === 0x2c /* , */) return ~from;
   return byte === 0x7d /* } */ ? from : 0;
 }
 
-/**
- * How many of four bytes less `0`, lowest first, are digits. By branches and not by counting bits:
- * the processor guesses them, and goes on with the next member before this one is counted.
- */
+/** How many of four bytes less `0`, lowest first, are digits. */
 function digitRun(digits: number): number {
   // The top bit of every byte above nine; a carry only disturbs bytes behind such a one.
   const others = (digits + 0x7676_7676) | digits;
-  if ((others & 0x80) !== 0) return 0;
-  if ((others & 0x8000) !== 0) return 1;
-  if ((others & 0x80_0000) !== 0) return 2;
+  if (others << 24 < 0) return 0;
+  if (others << 16 < 0) return 1;
+  if (others << 8 < 0) return 2;
   return others < 0 ? 3 : 4;
 }
 
 /** The number that the lowest `count` bytes (one to four) spell. */
 function spelled(digits: number, count: number): number {
   // d0 d1 d2 d3 → d0 × 10 + d1, d2 × 10 + d3 → one number.
-  const aligned = digits << (32 - (count << 3));
-  return imul((imul(aligned, 0xa01) >>> 8) & 0x00ff_00ff, 0x64_0001) >>> 16;
+  const pairs = (((digits << (32 - count * 8)) * 0xa01) >>> 8) & 0x00ff_00ff;
+  return (pairs * 0x64_0001) >>> 16;
 }
 
 const { imul } = Math;
@@ -89,7 +90,8 @@ const shortPowers: readonly number[] = [1, 10, 100, 1000, 10_000];
 const digitsInWordMax = 9;
 
 /**
- * @hot Scans the number at `from` and adds it as the value of the key `entry`. Returns the position behind it.
+ * @hot Scans the number at `from` and adds it as the value of the key `entry`. Returns the position
+ * behind it.
  *
  * At most nine digits without an exponent (nearly everything a sensor sends) are summed up in an
  * integer; one correctly rounded division then gives what `JSON.parse` would, because both operands
@@ -138,7 +140,7 @@ export function scanNumber(scan: Scan, from: number, entry: number): number {
 }
 
 /** The same for every number that RFC 8259 allows. */
-export function scanAnyNumber(scan: Scan, from: number, entry: number): number {
+function scanAnyNumber(scan: Scan, from: number, entry: number): number {
   const arena = scan.arena;
   const end = numberEnd(arena, from);
   if (end < 0) return fail(scan, Outcome.jsonSyntax, ~end);

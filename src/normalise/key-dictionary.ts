@@ -110,7 +110,9 @@ export class KeyDictionary {
     this.pointOf.length = count;
   }
 
-  /** Where the first key of a device's objects is remembered; `context` tells kinds of them apart. */
+  /**
+   * Where the first key of a device's objects is remembered; `context` tells kinds of them apart.
+   */
   firstKeySlot(deviceWord: number, context: number): number {
     return ((deviceWord & (firstKeySlots / 4 - 1)) << 2) | context;
   }
@@ -123,7 +125,9 @@ export class KeyDictionary {
     else this.table[previous + KeyField.successor] = key;
   }
 
-  /** The handle of the key `source[from, to)`, which the caller has checked; it is added when new. */
+  /**
+   * The handle of the key `source[from, to)`, which the caller has checked; it is added when new.
+   */
   identify(source: Uint8Array, from: number, to: number): number {
     const hash = this.#hash(source, from, to);
     const known = this.#find(source, from, to, hash);

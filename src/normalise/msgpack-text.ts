@@ -104,7 +104,10 @@ export function checkUtf8(scan: Scan, from: number, end: number): number {
   return end;
 }
 
-/** Writes the token just read (its head at `token`, what follows at `at`); returns where text goes on. */
+/**
+ * Writes the token just read (its head at `token`, what follows at `at`); returns where text goes
+ * on.
+ */
 function writeScalar(scan: Scan, token: number, at: number, text: Uint8Array, out: number): number {
   switch (scan.tokenKind) {
     case TokenKind.string:

@@ -15,12 +15,16 @@ import type { AttributeRecord, EncodedRecord, NormaliseResult, NormaliseTask } f
 import { Scan } from './scan.js';
 import { TelemetryBlock } from './telemetry-block.js';
 
-/** Text of a message beyond its own bytes: the length before a text, and the end of a look ahead. */
+/**
+ * Text of a message beyond its own bytes: the length before a text, and the end of a look ahead.
+ */
 const textSlackBytes = 32;
 const outputStepBytes = 256 * 1024;
 /** An array is measured after each of its objects, so one object more than allowed can be held. */
 const pointsPerMessage = limits.pointsPerMessageMax + limits.keysPerObjectMax;
-/** So many messages of one batch may each trip over a programmer error before all are given back. */
+/**
+ * So many messages of one batch may each trip over a programmer error before all are given back.
+ */
 const faultsMax = 3;
 
 const nothing: EncodedRecord = Object.freeze({ start: 0, bytes: 0, rows: 0, segmentNameAt: -1 });

@@ -25,7 +25,9 @@ export class RejectionBudget {
     this.#minute = -1;
   }
 
-  /** Takes one from the budget of the device whose four words begin at `at`; false: it is used up. */
+  /**
+   * Takes one from the budget of the device whose four words begin at `at`; false: it is used up.
+   */
   take(words: Uint32Array, at: number, nowMs: number): boolean {
     const minute = Math.floor(nowMs / minuteMs);
     if (minute !== this.#minute) {

@@ -10,7 +10,7 @@ import { fail, type Scan } from './scan.js';
  * DateTime64 of nanoseconds ends in ClickHouse. One of milliseconds goes on to 2299, but what a
  * query may convert it to does not.
  */
-export const timestampMax = 9_223_372_036_854;
+const timestampMax = 9_223_372_036_854;
 
 /**
  * Applies range and policy to a device's time (an integer, milliseconds since 1970; beyond 2^53 as

@@ -1,7 +1,7 @@
 /**
  * What a telemetry payload must become, written for clarity alone: `JSON.parse` and a strict
- * `TextDecoder` decide what is JSON, a small recursive reader keeps literals and duplicates, and the
- * rules follow one by one.
+ * `TextDecoder` decide what is JSON, a small recursive reader keeps literals and duplicates, and
+ * the rules follow one by one.
  */
 export interface ReferencePoint {
   readonly key: string;
