@@ -7,6 +7,7 @@ import { limits } from './core/limits.js';
 import type { Logger } from './core/logger.js';
 import { createMetrics, type Metrics } from './core/metrics.js';
 import { packageVersion } from './core/package-version.js';
+import { MessageRates } from './device/message-rate.js';
 import { Sessions } from './device/sessions.js';
 import { HttpListener } from './http/listener.js';
 import { OpsServer } from './http/ops.js';
@@ -199,9 +200,20 @@ async function openListeners(
   const sessions = new Sessions(metrics, config.limits.sessionsPerDeviceMax);
   sessions.follow(credentials);
   const settings = options.mqttOptions(config);
-  const mqtt = new MqttListener(clock, logger, metrics, settings, batcher, credentials, sessions);
+  const { deviceMessagesPerSecond, deviceMessagesBurst } = config.limits;
+  const rates = new MessageRates(deviceMessagesPerSecond, deviceMessagesBurst);
+  const mqtt = new MqttListener(
+    clock,
+    logger,
+    metrics,
+    settings,
+    batcher,
+    credentials,
+    sessions,
+    rates,
+  );
   const forHttp = options.httpOptions(config);
-  const http = new HttpListener(clock, logger, metrics, forHttp, batcher, credentials);
+  const http = new HttpListener(clock, logger, metrics, forHttp, batcher, credentials, rates);
   const graceMs = Math.min(connectionsGraceMs, config.drainSeconds * 1000);
   lifetime.add('listeners', async () => {
     await Promise.all([mqtt.stop(graceMs), http.stop(graceMs)]);

@@ -15,6 +15,7 @@ import { newDeviceId } from '../../src/core/ids.js';
 import { limits } from '../../src/core/limits.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { createMetrics } from '../../src/core/metrics.js';
+import { MessageRates } from '../../src/device/message-rate.js';
 import { Sessions } from '../../src/device/sessions.js';
 import { Batch } from '../../src/ingest/batch.js';
 import { handlePacket } from '../../src/mqtt/channel.js';
@@ -70,6 +71,7 @@ const hub = new Hub(
   new EndlessBatches(),
   credentials,
   new Sessions(metrics, limits.sessionsPerDeviceMax),
+  new MessageRates(0, 0),
 );
 const device = createDevice({
   id: newDeviceId(),

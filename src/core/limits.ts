@@ -110,8 +110,6 @@ export const limits = Object.freeze({
   gzipRatioMax: 50,
   /** Bodies expanded at once: half of libuv's four threads, so that syncs always find one. */
   httpExpansionsMax: 2,
-  /** Devices whose message rate is remembered; above it the least recently met is forgotten. */
-  httpRatedDevicesMax: 100_000,
   /** After the last answer of a stopping node its connections live this long, to hear of it. */
   httpStopLingerMs: 200,
 

@@ -32,6 +32,12 @@ export class TokenBucket {
     this.#tokens -= messages;
   }
 
+  /** Milliseconds until one more message may be taken; 0 when it may be now. */
+  waitMs(now: number): number {
+    if (this.available(now) >= 1) return 0;
+    return (1 - this.#tokens) / this.#perMillisecond;
+  }
+
   /** True when nothing would be lost by forgetting the bucket. */
   full(now: number): boolean {
     return this.available(now) >= Math.floor(this.#burst);
@@ -39,28 +45,30 @@ export class TokenBucket {
 }
 
 /**
- * The message rate of every device that was connected lately. A bucket outlives the connection, so
- * that a device gains nothing by connecting again; full ones are forgotten.
+ * The message rate of every device that was connected lately, over all its sessions and protocols.
+ * A bucket outlives the connection, so that a device gains nothing by connecting again; full ones
+ * are forgotten.
  */
 export class MessageRates {
-  readonly #perSecond: number;
+  /** 0 is no limit. */
+  readonly perSecond: number;
   readonly #burst: number;
   readonly #buckets: Map<DeviceId, TokenBucket>;
 
   /** `perSecond` 0 is no limit. The burst is at least a second's worth. */
   constructor(perSecond: number, burst: number) {
-    this.#perSecond = perSecond;
+    this.perSecond = perSecond;
     this.#burst = Math.max(burst, perSecond, 1);
     this.#buckets = new Map();
   }
 
   /** The device's bucket, shared by all its sessions; undefined when there is no limit. */
   of(id: DeviceId, now: number): TokenBucket | undefined {
-    if (this.#perSecond <= 0) return undefined;
+    if (this.perSecond <= 0) return undefined;
     let bucket = this.#buckets.get(id);
     if (bucket === undefined) {
       if (this.#buckets.size >= limits.messageRatesTrackedMax) this.#forgetFull(now);
-      bucket = new TokenBucket(this.#perSecond, this.#burst, now);
+      bucket = new TokenBucket(this.perSecond, this.#burst, now);
       this.#buckets.set(id, bucket);
     }
     return bucket;

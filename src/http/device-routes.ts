@@ -3,11 +3,11 @@ import { messageOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
+import type { MessageRates } from '../device/message-rate.js';
 import { MessageKind } from '../normalise/batch-layout.js';
 import type { Device } from '../registry/device.js';
 import { AnswerWriter } from './answer-writer.js';
 import { Appended, Body, BodyBudget } from './body.js';
-import { DeviceRate } from './device-rate.js';
 import { Exchange } from './exchange.js';
 import { Expander } from './expand.js';
 import type { Framing } from './framing.js';
@@ -41,7 +41,7 @@ export class DeviceRoutes {
   readonly #intake: Intake;
   readonly #budget: BodyBudget;
   readonly #expander: Expander;
-  readonly #rate: DeviceRate | undefined;
+  readonly #rates: MessageRates;
   /** Exchanges whose body comes in pieces; walked by the coarse timer. */
   readonly #receiving: Set<Exchange>;
   readonly #tooLarge: Answer;
@@ -55,6 +55,7 @@ export class DeviceRoutes {
     options: HttpOptions,
     batcher: IngestPort,
     credentials: TokenSource,
+    rates: MessageRates,
   ) {
     this.#clock = clock;
     this.#logger = logger;
@@ -65,8 +66,7 @@ export class DeviceRoutes {
     this.#intake = new Intake(clock, metrics, batcher, this.#writer);
     this.#budget = new BodyBudget(options.bodiesOpenBytesMax);
     this.#expander = new Expander(options.bodyBytesMax, limits.gzipRatioMax);
-    const rate = options.deviceMessagesPerSecond;
-    this.#rate = rate > 0 ? new DeviceRate(rate, options.deviceMessagesBurst) : undefined;
+    this.#rates = rates;
     this.#receiving = new Set();
     this.#tooLarge = bodyTooLarge(options.bodyBytesMax);
     this.#expandedTooLarge = expandedTooLarge(options.bodyBytesMax, limits.gzipRatioMax);
@@ -97,7 +97,6 @@ export class DeviceRoutes {
     for (const exchange of this.#receiving) {
       if (now >= exchange.deadline) this.#refuse(exchange, answers.bodyTimeout);
     }
-    this.#rate?.sweep(now);
     this.#metrics.httpBodies.set(this.bodiesBytes);
     this.#writer.report();
     this.#intake.report();
@@ -161,9 +160,14 @@ export class DeviceRoutes {
   }
 
   #overRate(device: Device): Answer | undefined {
-    if (this.#rate === undefined) return undefined;
-    const wait = this.#rate.take(device.id, this.#clock.monotonic());
-    if (wait === 0) return undefined;
+    const now = this.#clock.monotonic();
+    const bucket = this.#rates.of(device.id, now);
+    if (bucket === undefined) return undefined;
+    const wait = bucket.waitMs(now);
+    if (wait === 0) {
+      bucket.spend(1);
+      return undefined;
+    }
     this.#metrics.rateLimited.inc({ limit: 'deviceMessagesPerSecond' });
     this.#logger.limited('http_rate_limited', { device: device.name });
     return rateLimited(wait);

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
+import type { MessageRates } from '../device/message-rate.js';
 import { DeviceRoutes, type TokenSource } from './device-routes.js';
 import type { IngestPort } from './intake.js';
 import type { HttpOptions } from './options.js';
@@ -23,9 +24,10 @@ export class HttpListener {
     options: HttpOptions,
     batcher: IngestPort,
     credentials: TokenSource,
+    rates: MessageRates,
   ) {
     this.#logger = logger;
-    this.#routes = new DeviceRoutes(clock, logger, metrics, options, batcher, credentials);
+    this.#routes = new DeviceRoutes(clock, logger, metrics, options, batcher, credentials, rates);
     const { host, port, connectionsMax } = options;
     this.#server = new HttpServer(
       logger,

@@ -10,10 +10,6 @@ export interface HttpOptions {
   /** All bodies that are not in a batch yet. */
   readonly bodiesOpenBytesMax: number;
   readonly connectionsMax: number;
-  /** Messages per second and device; 0 is no limit. */
-  readonly deviceMessagesPerSecond: number;
-  /** Messages that a device may send at once after a pause; at least one second's worth. */
-  readonly deviceMessagesBurst: number;
 }
 
 export const httpDefaults: HttpOptions = Object.freeze({
@@ -22,6 +18,4 @@ export const httpDefaults: HttpOptions = Object.freeze({
   bodyBytesMax: limits.payloadBytesMax,
   bodiesOpenBytesMax: limits.httpBodiesOpenBytesMax,
   connectionsMax: limits.connectionsMax,
-  deviceMessagesPerSecond: 0,
-  deviceMessagesBurst: 0,
 });

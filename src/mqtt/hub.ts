@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
-import { MessageRates } from '../device/message-rate.js';
+import type { MessageRates } from '../device/message-rate.js';
 import type { Sessions } from '../device/sessions.js';
 import type { Batcher } from '../ingest/batcher.js';
 import { AckList, Scratch } from './acks.js';
@@ -66,6 +66,7 @@ export class Hub implements ConnectionHub {
     batcher: MessageSink,
     credentials: TokenSource,
     sessions: Sessions,
+    rates: MessageRates,
   ) {
     this.clock = clock;
     this.logger = logger;
@@ -74,7 +75,7 @@ export class Hub implements ConnectionHub {
     this.batcher = batcher;
     this.credentials = credentials;
     this.sessions = sessions;
-    this.rates = new MessageRates(options.deviceMessagesPerSecond, options.deviceMessagesBurst);
+    this.rates = rates;
     this.acks = new AckList();
     this.scratch = new Scratch();
     this.decoder = new Decoder();
@@ -114,7 +115,7 @@ export class Hub implements ConnectionHub {
 
   /** Stops reading until the device's rate allows another message. */
   waitForRate(connection: Connection): void {
-    this.metrics.rateLimited.inc({ limit: 'deviceMessages' });
+    this.metrics.rateLimited.inc({ limit: 'deviceMessagesPerSecond' });
     connection.pause(PauseReason.rate);
     this.rateWaiters.add(connection);
   }

@@ -4,6 +4,7 @@ import { messageOf, NodeError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
+import type { MessageRates } from '../device/message-rate.js';
 import type { Sessions } from '../device/sessions.js';
 import { Connection } from './connection.js';
 import { PauseReason } from './connection-state.js';
@@ -63,11 +64,12 @@ export class MqttListener {
     batcher: MessageSink,
     credentials: TokenSource,
     sessions: Sessions,
+    rates: MessageRates,
   ) {
     this.#logger = logger;
     this.#metrics = metrics;
     this.#options = options;
-    this.#hub = new Hub(clock, logger, metrics, options, batcher, credentials, sessions);
+    this.#hub = new Hub(clock, logger, metrics, options, batcher, credentials, sessions, rates);
     this.#receiver = new Receiver(this.#hub);
     this.#connections = [];
     this.#server = undefined;

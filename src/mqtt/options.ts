@@ -14,10 +14,6 @@ export interface MqttOptions {
   readonly keepAliveSecondsMax: number;
   /** QoS 1 and 2 messages that a 5.0 client may have unacknowledged. */
   readonly receiveMaximum: number;
-  /** Messages per second and device, over all its sessions; 0 is no limit. */
-  readonly deviceMessagesPerSecond: number;
-  /** Messages that a device may send at once after a pause; at least one second's worth. */
-  readonly deviceMessagesBurst: number;
   /** False reads through ordinary `data` events; true tries the shared buffer first. */
   readonly sharedReadBuffer: boolean;
 }
@@ -30,7 +26,5 @@ export const mqttDefaults: MqttOptions = Object.freeze({
   connectionsMax: limits.connectionsMax,
   keepAliveSecondsMax: 3600,
   receiveMaximum: limits.receiveMaximum,
-  deviceMessagesPerSecond: 0,
-  deviceMessagesBurst: 0,
   sharedReadBuffer: true,
 });

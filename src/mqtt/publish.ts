@@ -108,11 +108,11 @@ function overRate(hub: Hub, connection: Connection, request: PublishRequest): bo
     return false;
   }
   topicOf(connection, request);
-  hub.metrics.rateLimited.inc({ limit: 'deviceMessages' });
+  hub.metrics.rateLimited.inc({ limit: 'deviceMessagesPerSecond' });
   const type = request.qos === 2 ? PacketType.pubrec : PacketType.puback;
   const identifier = request.packetIdentifier;
   const code = ReasonCode.quotaExceeded;
-  const reason = `over ${hub.options.deviceMessagesPerSecond} messages per second`;
+  const reason = `over ${hub.rates.perSecond} messages per second`;
   connection.sendInOrder(connection.acknowledgement(type, identifier, code, reason));
   return true;
 }

@@ -25,7 +25,6 @@ export function mqttOptions(config: Config): MqttOptions {
     keepAliveSecondsMax: mqtt.keepAliveMaxSeconds,
     receiveMaximum: mqtt.receiveMaximum,
     connectionsMax: config.limits.connectionsMax,
-    ...messageRate(config),
   };
 }
 
@@ -37,7 +36,6 @@ export function httpOptions(config: Config): HttpOptions {
     port: http.port,
     bodyBytesMax: http.bodyBytesMax,
     connectionsMax: config.limits.connectionsMax,
-    ...messageRate(config),
   };
 }
 
@@ -74,11 +72,6 @@ export function batchPacing(config: Config, threads: number): BatchPacing {
     eagerBytes: limits.batchEagerBytes,
     inFlightMax: threads + 1,
   };
-}
-
-function messageRate(config: Config) {
-  const { deviceMessagesPerSecond, deviceMessagesBurst } = config.limits;
-  return { deviceMessagesPerSecond, deviceMessagesBurst };
 }
 
 function readCertificate(path: string): Buffer {

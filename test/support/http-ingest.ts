@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/clock.js';
 import { limits } from '../../src/core/limits.js';
 import { createLogger } from '../../src/core/logger.js';
 import { createMetrics } from '../../src/core/metrics.js';
+import { MessageRates } from '../../src/device/message-rate.js';
 import { HttpListener } from '../../src/http/listener.js';
 import { httpDefaults } from '../../src/http/options.js';
 import { Batcher } from '../../src/ingest/batcher.js';
@@ -46,7 +47,8 @@ pipeline.connect(
   () => {},
 );
 const options = { ...httpDefaults, host: '127.0.0.1', port: Number(process.argv[3] ?? 0) };
-const listener = new HttpListener(clock, logger, metrics, options, batcher, tokens);
+const rates = new MessageRates(0, 0);
+const listener = new HttpListener(clock, logger, metrics, options, batcher, tokens, rates);
 
 process.on('message', (message) => {
   if (message === 'state') void state().then((value) => process.send?.(value));

@@ -5,6 +5,7 @@ import { limits } from '../../src/core/limits.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { createMetrics, type Metrics } from '../../src/core/metrics.js';
 import { Outcome } from '../../src/core/outcome.js';
+import { MessageRates } from '../../src/device/message-rate.js';
 import { HttpListener } from '../../src/http/listener.js';
 import { type HttpOptions, httpDefaults } from '../../src/http/options.js';
 import type { Batch } from '../../src/ingest/batch.js';
@@ -128,6 +129,7 @@ export interface HttpFixture {
 export async function startHttp(
   options: Partial<HttpOptions> = {},
   clock: Clock = systemClock(),
+  rates: MessageRates = new MessageRates(0, 0),
 ): Promise<HttpFixture> {
   const sink = new SettlingSink();
   const pacing = { groupDelayMs: 0, eagerBytes: 64 * 1024, inFlightMax: 4 };
@@ -150,6 +152,7 @@ export async function startHttp(
     { ...httpDefaults, host: '127.0.0.1', port: 0, ...options },
     batcher,
     tokens,
+    rates,
   );
   const { port } = await listener.listen();
   const url = `http://127.0.0.1:${port}`;

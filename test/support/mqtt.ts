@@ -3,6 +3,7 @@ import type { Clock } from '../../src/core/clock.js';
 import { limits } from '../../src/core/limits.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { createMetrics, type Metrics } from '../../src/core/metrics.js';
+import { MessageRates } from '../../src/device/message-rate.js';
 import { Sessions } from '../../src/device/sessions.js';
 import { Batcher } from '../../src/ingest/batcher.js';
 import { MqttListener } from '../../src/mqtt/listener.js';
@@ -40,17 +41,24 @@ const pacing = { groupDelayMs: 0, eagerBytes: 64 * 1024, inFlightMax: 4 };
 
 const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
+/** The listener's options, and the rate that the node gives to every protocol. */
+export interface TestOptions extends Partial<MqttOptions> {
+  readonly deviceMessagesPerSecond?: number;
+  readonly deviceMessagesBurst?: number;
+}
+
 export function assembleMqtt(
-  options: Partial<MqttOptions> = {},
+  options: TestOptions = {},
   clock: Clock = realClock,
   sessionsPerDeviceMax: number = limits.sessionsPerDeviceMax,
 ): MqttParts {
+  const { deviceMessagesPerSecond = 0, deviceMessagesBurst = 0, ...others } = options;
   const metrics = createMetrics();
   const credentials = new TestCredentials();
   const sessions = new Sessions(metrics, sessionsPerDeviceMax);
   sessions.follow(credentials);
   const sink = new SettlingSink();
-  const all = { ...mqttDefaults, host: '127.0.0.1', port: 0, ...options };
+  const all = { ...mqttDefaults, host: '127.0.0.1', port: 0, ...others };
   const batcher = new Batcher(clock, all.packetBytesMax + 2048, pacing, sink);
   sink.attach(batcher);
   const listener = new MqttListener(
@@ -61,6 +69,7 @@ export function assembleMqtt(
     batcher,
     credentials,
     sessions,
+    new MessageRates(deviceMessagesPerSecond, deviceMessagesBurst),
   );
   const addDevice = (token: string, changes: Partial<Device> = {}): Device => {
     const device = testDevice(`device of ${token}`, changes);
@@ -91,7 +100,7 @@ export function assembleMqtt(
 
 /** A listener on a free port with one device whose token is `token`. */
 export async function startMqtt(
-  options: Partial<MqttOptions> = {},
+  options: TestOptions = {},
   clock: Clock = realClock,
   sessionsPerDeviceMax: number = limits.sessionsPerDeviceMax,
 ): Promise<MqttHarness> {

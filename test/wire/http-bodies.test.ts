@@ -4,6 +4,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Outcome } from '../../src/core/outcome.js';
+import { MessageRates } from '../../src/device/message-rate.js';
 import {
   type HttpFixture,
   movableClock,
@@ -20,8 +21,9 @@ async function withHttp(
   options: Parameters<typeof startHttp>[0],
   work: (fixture: HttpFixture) => Promise<void>,
   clock?: Parameters<typeof startHttp>[1],
+  rates?: Parameters<typeof startHttp>[2],
 ): Promise<void> {
-  const fixture = await startHttp(options, clock);
+  const fixture = await startHttp(options, clock, rates);
   try {
     await work(fixture);
     await until(() => fixture.listener.bodiesBytes === 0);
@@ -295,9 +297,8 @@ test('bodies beyond the memory for them are refused with 503, the others stored'
 
 test('the device rate limit answers 429 with Retry-After, and nothing is stored', async () => {
   const clock = movableClock();
-  const options = { deviceMessagesPerSecond: 2, deviceMessagesBurst: 5 };
   await withHttp(
-    options,
+    {},
     async ({ url, sink, tokens, metrics }) => {
       tokens.add('T2');
       for (let index = 0; index < 5; index++) assert.equal((await post(url, '{}')).status, 200);
@@ -321,6 +322,7 @@ test('the device rate limit answers 429 with Retry-After, and nothing is stored'
       );
     },
     clock,
+    new MessageRates(2, 5),
   );
 });
 

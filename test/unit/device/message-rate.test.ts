@@ -43,3 +43,12 @@ test('the sessions of a device share its bucket, and it outlives them', () => {
 test('no limit, no bucket', () => {
   assert.equal(new MessageRates(0, 100).of(newDeviceId(), 0), undefined);
 });
+
+test('how long one message has to wait', () => {
+  const bucket = new TokenBucket(10, 20, 1000);
+  bucket.spend(20);
+  assert.equal(bucket.waitMs(1000), 100);
+  assert.equal(bucket.waitMs(1050), 50);
+  assert.equal(bucket.waitMs(1100), 0);
+  assert.equal(new TokenBucket(10, 20, 0).waitMs(0), 0);
+});

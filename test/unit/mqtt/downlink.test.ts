@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../../../src/core/limits.js';
 import { silentLogger } from '../../../src/core/logger.js';
+import { MessageRates } from '../../../src/device/message-rate.js';
 import { handlePacket } from '../../../src/mqtt/channel.js';
 import { Connection } from '../../../src/mqtt/connection.js';
 import { ConnectionState } from '../../../src/mqtt/connection-state.js';
@@ -22,7 +23,17 @@ interface Peer {
 
 function peer(version: number): Peer {
   const { clock, metrics, batcher, credentials, sessions, device } = assembleMqtt();
-  const hub = new Hub(clock, silentLogger, metrics, mqttDefaults, batcher, credentials, sessions);
+  const rates = new MessageRates(0, 0);
+  const hub = new Hub(
+    clock,
+    silentLogger,
+    metrics,
+    mqttDefaults,
+    batcher,
+    credentials,
+    sessions,
+    rates,
+  );
   const wire = new MemoryWire();
   const connection = new Connection(wire, hub);
   connection.state = ConnectionState.connected;

@@ -3,7 +3,9 @@
  * with `--expose-gc --allow-natives-syntax` and a young generation so large that nothing is
  * collected on the way. Prints one line of JSON.
  */
+
 import { silentLogger } from '../../../src/core/logger.js';
+import { MessageRates } from '../../../src/device/message-rate.js';
 import { Batch } from '../../../src/ingest/batch.js';
 import { Connection } from '../../../src/mqtt/connection.js';
 import { ConnectionState } from '../../../src/mqtt/connection-state.js';
@@ -18,7 +20,8 @@ const parts = assembleMqtt();
 const batch = new Batch(300 * 1024);
 const sink = { open: () => batch, submit: () => {}, whenRoom: () => {}, onSettled: () => {} };
 const { clock, metrics, credentials, sessions } = parts;
-const hub = new Hub(clock, silentLogger, metrics, mqttDefaults, sink, credentials, sessions);
+const rates = new MessageRates(0, 0);
+const hub = new Hub(clock, silentLogger, metrics, mqttDefaults, sink, credentials, sessions, rates);
 
 /** Takes what is written and keeps nothing. */
 class Drain extends MemoryWire {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { silentLogger } from '../../../src/core/logger.js';
+import { MessageRates } from '../../../src/device/message-rate.js';
 import { handlePacket } from '../../../src/mqtt/channel.js';
 import { Connection } from '../../../src/mqtt/connection.js';
 import { ConnectionState } from '../../../src/mqtt/connection-state.js';
@@ -21,7 +22,8 @@ function bench(packetBytesMax: number = mqttDefaults.packetBytesMax): Bench {
   const parts = assembleMqtt();
   const options = { ...mqttDefaults, packetBytesMax };
   const { clock, metrics, batcher, credentials, sessions } = parts;
-  const hub = new Hub(clock, silentLogger, metrics, options, batcher, credentials, sessions);
+  const rates = new MessageRates(0, 0);
+  const hub = new Hub(clock, silentLogger, metrics, options, batcher, credentials, sessions, rates);
   parts.batcher.onSettled(() => hub.acks.flushAll());
   return { parts, hub };
 }
