@@ -5,8 +5,8 @@
  *     normalise    everything a worker does: scan, types, columns, Native block, outcomes
  *
  * Short slices of both alternate; the ratio is the median over the rounds, beside its quartiles.
- * Like a worker, the program has transferred a buffer before: V8 then checks on each access whether a
- * typed array still has its memory, which costs us more than `JSON.parse`.
+ * Like a worker, the program has transferred a buffer before: V8 then checks on each access whether
+ * a typed array still has its memory, which costs us more than `JSON.parse`.
  *
  *     node dist/bench/micro/normalise.js [--quick] [--json]
  */
