@@ -121,12 +121,8 @@ export class Pipeline implements BatchSink {
   }
 
   #store(passage: Passage, result: NormaliseResult): void {
+    // Without records too (`{}`, `[]`): earlier batches must be settled first.
     const records = recordsOf(result);
-    if (records.length === 0) {
-      // Nothing to store (`{}`, `[]`); earlier batches must still be settled first.
-      this.#journal.append([], (error) => this.#durable(passage, result, error));
-      return;
-    }
     this.#journal.append(records, (error) => this.#durable(passage, result, error));
   }
 
