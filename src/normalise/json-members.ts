@@ -68,7 +68,8 @@ export function scanMembers(
  * should begin that is none of these; if it has the predicted key all the same, `scan.valueAt` is
  * the position behind its colon, else 0.
  *
- * Without a call in its loop: what V8 has loaded of the arrays stays loaded.
+ * Almost without calls in its loop: what V8 has loaded of the arrays stays loaded. It is too large to
+ * be put into its caller, and has to be: together with `scanShortNumber` it fills V8's budget.
  */
 function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   const { arena, view, points } = scan;
@@ -84,11 +85,24 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   let seen = scan.seen | 0;
   let at = from | 0;
   const lowest = lowestKey | 0;
-  let value: number;
+  let value = 0;
   for (;;) {
     if (arena[at] === space) at = (at + 1) | 0;
-    value = matchKey(view, table, key, at);
-    if (value === 0) break;
+    // Keys up to 13 bytes, most of them, take no loop. Bytes beyond the message are read only when
+    // all before them match, so never more than the four behind the terminator.
+    value = 0;
+    if (view.getInt32(at, true) !== table[key + 7]) break;
+    const size = table[key]! | 0;
+    const last = (at + size - 4) | 0;
+    if (size > 8) {
+      if (view.getInt32(at + 4, true) !== table[key + 8]) break;
+      if (size > 12) {
+        if (view.getInt32(at + 8, true) !== table[key + 9]) break;
+        if (size > 16 && !matchMiddle(view, table, key, at, last)) break;
+      }
+    }
+    if (view.getInt32(last, true) !== table[key + 6]) break;
+    value = (last + 4) | 0;
     const entry = table[(key + entryField) | 0]! | 0;
     const bit = 1 << entry;
     if (entry >>> 16 !== 0 || key < lowest || (seen & bit) !== 0) break;
@@ -112,25 +126,7 @@ function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   return at;
 }
 
-/**
- * The position behind `"key":` when that is what stands at `at`, else 0. Keys up to 13
- * bytes, most of them, are compared without a loop. Bytes beyond the message are read only
- * when all before them match, so never more than the four that follow the terminator.
- */
-function matchKey(view: DataView, table: number[], key: number, at: number): number {
-  if (view.getInt32(at, true) !== table[key + 7]) return 0;
-  const size = table[key]!;
-  const last = at + size - 4;
-  if (size > 8) {
-    if (view.getInt32(at + 4, true) !== table[key + 8]) return 0;
-    if (size > 12) {
-      if (view.getInt32(at + 8, true) !== table[key + 9]) return 0;
-      if (size > 16 && !matchMiddle(view, table, key, at, last)) return 0;
-    }
-  }
-  return view.getInt32(last, true) === table[key + 6] ? last + 4 : 0;
-}
-
+/** Compares the words of a long key between its first three and its last. */
 function matchMiddle(
   view: DataView,
   table: number[],
