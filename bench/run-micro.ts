@@ -9,7 +9,39 @@ interface JournalFigures {
   bytesPerBlockByte: number;
 }
 
+/** The part of `micro/normalise.js --json` that the goals need. */
+interface NormaliseFigures {
+  families: {
+    name: string;
+    /** Millions of messages a second. */
+    normalise: number;
+    ratio: [median: number, low: number, high: number];
+  }[];
+}
+
 const timeoutMs = 300_000;
+
+/** The families of payloads that goal h speaks of; the others are printed and judge nothing. */
+const judgedFamilies: readonly string[] = ['flat, 3 keys', 'wide, 20 keys'];
+
+/** Goal h: the normaliser beside JSON.parse, in one thread. */
+export async function runNormaliseMicro(
+  quick: boolean,
+  progress: (text: string) => void,
+): Promise<ScenarioResult> {
+  const figures = (await runMicro('micro/normalise.js', quick, progress)) as NormaliseFigures;
+  const goals: GoalResult[] = [];
+  const details: ScenarioResult['details'] = {};
+  for (const { name, normalise, ratio } of figures.families) {
+    const [value, low, high] = ratio;
+    details[`${name}, messages/s`] = normalise * 1e6;
+    if (!judgedFamilies.includes(name)) continue;
+    const goal = { kind: 'atLeast', measure: 'timesJsonParse', must: 2.5, reach: 3.5 } as const;
+    goals.push({ ...judgeFigure(goal, value, `${name}: `), low, high });
+  }
+  if (goals.length !== judgedFamilies.length) throw new Error('a family of goal h is missing');
+  return { ...result('h', 'Normaliser beside JSON.parse, one thread', goals), details };
+}
 
 /** Goal i: the journal beside the bare file system. */
 export async function runJournalMicro(

@@ -16,7 +16,7 @@ import { renderSvg } from './report/svg.js';
 import { renderText } from './report/table.js';
 import type { BenchResult, ScenarioResult } from './result.js';
 import { runIdle } from './run-idle.js';
-import { runJournalMicro } from './run-micro.js';
+import { runJournalMicro, runNormaliseMicro } from './run-micro.js';
 import { runRounds } from './run-rounds.js';
 import { runSustained } from './run-sustained.js';
 import { type Scenario, type ServerName, scenarios } from './scenario.js';
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
       const connections = sustainedConnections;
       results.push(await runSustained({ rates, seconds, connections, progress }));
     }
+    if (wants(options, 'h')) results.push(await runNormaliseMicro(options.quick, progress));
     if (wants(options, 'i')) results.push(await runJournalMicro(options.quick, progress));
   } finally {
     await stopAllChildren();
