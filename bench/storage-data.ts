@@ -80,8 +80,8 @@ function columns(over: Partial<Codecs> = {}, withSegment = true): string {
 }
 
 const sorted = 'PARTITION BY toYYYYMM(ts) ORDER BY (device_id, key, ts)';
-const durable =
-  'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1';
+const durable = `SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
+  min_rows_to_fsync_after_merge = 1, vertical_merge_algorithm_min_columns_to_activate = 1`;
 
 /** What the engine of `telemetry` costs. `nowhere` only reads: it is taken off the others. */
 export const variantTables: Readonly<Record<string, string>> = {

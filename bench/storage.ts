@@ -30,6 +30,7 @@ const settings = {
   async_insert: '0',
   max_threads: '1',
   max_insert_threads: '1',
+  optimize_on_insert: '0', // as the node's own client does
   min_insert_block_size_rows: '2000000',
   min_insert_block_size_bytes: '0',
   max_execution_time: '600',
@@ -41,8 +42,8 @@ const report: Record<string, unknown> = { points, devices, pointsPerSegment: poi
 try {
   await migrateTo(store);
   await makeSource(client);
+  report['one insert of native blocks'] = await measureNative(client);
   report['insert'] = await measureInserts(client);
-  report['native'] = await measureNative(client);
   report['before merges'] = await measureQuestions(client);
   await mergeAll(client);
   report['after merges'] = await measureQuestions(client);

@@ -57,13 +57,18 @@ export async function recoverSegment(
   return { complete: complete || added === 0, added };
 }
 
+/** The number is what the index `segment_number` of `telemetry` knows. */
+const ofSegment = `segment = {name:String}
+  AND CAST(toUInt64OrZero(substring(segment, 10)), 'UInt64')
+    = toUInt64OrZero(substring({name:String}, 10))`;
+
 /**
  * Rows of the segment that the table holds; two of one key count as one, as FINAL would have it.
  */
 async function stored(client: ClickhouseClient, segment: SegmentRows): Promise<number> {
   const distinct = segment.table === tables.telemetry ? 'uniqExact(device_id, key, ts)' : 'count()';
   const [row] = await client.query<{ stored: string }>(
-    `SELECT ${distinct} AS stored FROM ${segment.table} WHERE segment = {name:String}`,
+    `SELECT ${distinct} AS stored FROM ${segment.table} WHERE ${ofSegment}`,
     { name: segment.name },
     recoveryLimits,
   );
@@ -150,7 +155,7 @@ SELECT device_id, key, ts, received_at, type, num, long, text,
         toUInt128(toUInt64OrZero(substring(segment, 10)) % 4294967296)
     ) AS version
 FROM ${tables.telemetry}
-WHERE segment = {name:String}
+WHERE ${ofSegment}
 ORDER BY device_id DESC, key DESC, ts DESC, received_at DESC
 LIMIT 1 BY device_id, key`,
     { name },
@@ -163,7 +168,7 @@ SELECT
     device_id,
     toUInt64(toUnixTimestamp64Milli(now64(3))) * 2 AS mark
 FROM ${tables.telemetry}
-WHERE segment = {name:String}
+WHERE ${ofSegment}
 GROUP BY hour, device_id`,
     { name },
     insertSelectSettings,

@@ -163,7 +163,7 @@ async function assertExact(
     ORDER BY device_id, key, ts, received_at DESC, num DESC LIMIT 1 BY device_id, key, ts`;
   await same(`${columns}, segment`, 'SELECT * FROM telemetry FINAL', newest);
   // No row was stored twice, even before the engine merges them away.
-  const twice = 'count() - uniqExact(device_id, key, ts, received_at, segment)';
+  const twice = 'count() - uniqExact(device_id, key, ts, received_at, segment, num)';
   assert.equal(await store.sql(`SELECT ${twice} FROM telemetry`), '0\n');
   await same(
     columns,

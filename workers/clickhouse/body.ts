@@ -186,10 +186,14 @@ class Sink {
   }
 
   async flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#pending);
+    const chunks = this.#pending;
+    const bytes = this.#pendingBytes;
+    if (bytes === 0) return;
     this.#pending = [];
     this.#pendingBytes = 0;
-    await this.#handle.writeFile(bytes);
+    const { bytesWritten } = await this.#handle.writev(chunks);
+    // A regular file takes all it is given unless the disk is full.
+    if (bytesWritten !== bytes) throw noSpace();
   }
 
   async close(): Promise<void> {
@@ -226,14 +230,14 @@ function bodyFailure(error: unknown): unknown {
   if (error instanceof Failure) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new Failure(
-      notEnoughSpace,
-      'NOT_ENOUGH_SPACE',
-      'No space left for the body of an INSERT',
-    );
+    return noSpace();
   }
   if (code.startsWith('Z_') || code.startsWith('ERR__ERROR_') || code === 'ERR_PADDING_2') {
     return new Failure(inflateFailed, 'ZLIB_INFLATE_FAILED', `Cannot decompress the body: ${code}`);
   }
   return error;
+}
+
+function noSpace(): Failure {
+  return new Failure(notEnoughSpace, 'NOT_ENOUGH_SPACE', 'No space left for the body of an INSERT');
 }

@@ -49,6 +49,7 @@ export function engineConfig(usersFile: string, memoryBytesMax: number): string 
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>
     <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+    <auto_statistics_types></auto_statistics_types>
     ${freeEntries.map((name) => element(name, free)).join('\n    ')}
   </merge_tree>
 </clickhouse>
