@@ -152,13 +152,16 @@ export class Batcher {
     this.#sink.take(batch);
   }
 
-  /** Wakes waiters while there is room; one that finds none again queues up behind the others. */
+  /** Wakes waiters while there is room; one that finds none queues up behind the others. */
   #wake(): void {
     const waiting = this.#waiters.length;
     while (this.#waitersHead < waiting && this.hasRoom) {
       const resume = this.#waiters[this.#waitersHead]!;
       this.#waitersHead += 1;
+      const queued = this.#waiters.length;
       resume();
+      // It found no room and waits again: nor will the others.
+      if (this.#waiters.length > queued) break;
     }
     if (this.#waitersHead > 0 && this.#waitersHead >= this.#waiters.length / 2) {
       this.#waiters.splice(0, this.#waitersHead);
