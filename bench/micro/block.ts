@@ -42,7 +42,8 @@ const figures = bench.tasks.map(({ name, result }) => {
 for (const { name, millionRowsPerSecond, gigabytesPerSecond, bytesPerRow } of figures) {
   console.log(
     `${name.padEnd(30)}${millionRowsPerSecond.toFixed(0).padStart(6)} M rows/s` +
-      `${gigabytesPerSecond.toFixed(1).padStart(7)} GB/s${bytesPerRow.toFixed(1).padStart(7)} B/row`,
+      `${gigabytesPerSecond.toFixed(1).padStart(7)} GB/s` +
+      `${bytesPerRow.toFixed(1).padStart(7)} B/row`,
   );
 }
 if (process.argv.includes('--json')) console.log(JSON.stringify(figures));
@@ -80,7 +81,8 @@ function add(name: string, perMessage: number, ownTimes: boolean, text: boolean)
     block.write(sink, points, keys, batch);
   });
   const source = new Uint8Array(bytes);
-  const copy = `  copy of as many bytes, ${perMessage}${ownTimes ? ' own' : ''}${text ? ' text' : ''}`;
+  const kind = `${ownTimes ? ' own' : ''}${text ? ' text' : ''}`;
+  const copy = `  copy of as many bytes, ${perMessage}${kind}`;
   bench.add(copy, () => out.set(source));
   for (const task of [name, copy]) {
     rowsOf.set(task, points.count);

@@ -45,11 +45,13 @@ export function payloadFamilies(): PayloadFamily[] {
     family('flat, spaces', () => flat(' ')),
     family('ts and values', () => {
       const ts = 1_700_000_000_000 + integer(1e9);
-      return `{"ts":${ts},"values":{"temperature":${decimals(15, 35, 2)},"humidity":${integer(100)}}}`;
+      const temperature = decimals(15, 35, 2);
+      return `{"ts":${ts},"values":{"temperature":${temperature},"humidity":${integer(100)}}}`;
     }),
     family('17 digits', () => `{"temperature":${random.next() * 40},"humidity":${random.next()}}`),
     family('strings', () => {
-      return `{"status":"running","mode":"auto-${integer(7)}","on":true,"name":"Pump ${integer(50)}"}`;
+      const name = `Pump ${integer(50)}`;
+      return `{"status":"running","mode":"auto-${integer(7)}","on":true,"name":"${name}"}`;
     }),
     family('nested', () => {
       const location = `{"latitude":51.${integer(10_000)},"longitude":-0.${integer(10_000)}}`;

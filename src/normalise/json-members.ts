@@ -68,8 +68,8 @@ export function scanMembers(
  * should begin that is none of these; if it has the predicted key all the same, `scan.valueAt` is
  * the position behind its colon, else 0.
  *
- * Almost without calls in its loop: what V8 has loaded of the arrays stays loaded. It is too large to
- * be put into its caller, and has to be: together with `scanShortNumber` it fills V8's budget.
+ * Almost without calls in its loop: what V8 has loaded of the arrays stays loaded. It is too large
+ * to be put into its caller, and has to be: together with `scanShortNumber` it fills V8's budget.
  */
 function scanPredicted(scan: Scan, from: number, lowestKey: number): number {
   const { arena, view, points } = scan;

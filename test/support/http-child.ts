@@ -1,5 +1,4 @@
 import { NodeError } from '../../src/core/errors.js';
-import { loadEngine } from '../../src/http/server.js';
 import { startHttp } from './http.js';
 
 /**
@@ -7,7 +6,8 @@ import { startHttp } from './http.js';
  * went. A second argument makes it give up the rights of root before it does.
  */
 try {
-  await loadEngine(() => import('uWebSockets.js'));
+  // Nobody else than root may be able to read this folder: the engine is loaded before.
+  await (await startHttp({ port: 0 })).stop();
   if (process.argv[3] !== undefined && process.getuid?.() === 0) process.setuid?.(65534);
   const fixture = await startHttp({ port: Number(process.argv[2]) });
   process.send?.('listening');

@@ -101,7 +101,7 @@ test('batches enter the journal in the order they were taken, whoever finishes f
   assert.deepEqual(settled, ['1:0', '2:0']);
 });
 
-test('a worker that died, and a journal that failed or is full: nothing is acknowledged', async () => {
+test('a worker that died, a journal that failed or is full: no acknowledgement', async () => {
   const { answers, appends, settled, recycled, pipeline, take } = setUp();
   take(1);
   take(2);
