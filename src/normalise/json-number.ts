@@ -1,6 +1,13 @@
 import { Outcome } from '../core/outcome.js';
 import { Character } from './characters.js';
-import { decimalPowers, exactInt64, exceedsFloat64Integers, readInt64 } from './decimal.js';
+import {
+  decimalPowers,
+  exactInt64,
+  exceedsFloat64Integers,
+  plainDigitsMax,
+  readInt64,
+  readPlainInteger,
+} from './decimal.js';
 import { doubleOf } from './json-double.js';
 import { ValueType } from './result.js';
 import { fail, type Scan } from './scan.js';
@@ -198,6 +205,12 @@ function addInteger(
   entry: number,
 ): number {
   const points = scan.points;
+  if (end - first <= plainDigitsMax) {
+    readPlainInteger(scan, scan.arena, first, end);
+    // Not `-value`: -0 is the integer 0.
+    points.addNumber(entry, ValueType.long, negative ? 0 - scan.float : scan.float);
+    return end;
+  }
   if (readInt64(scan, scan.arena, first, end, negative)) {
     const value = exactInt64(scan.low, scan.high);
     if (exceedsFloat64Integers(scan.low, scan.high)) {

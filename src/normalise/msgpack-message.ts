@@ -201,8 +201,8 @@ function scanValue(scan: Scan, head: number, entry: number, depth: number): numb
       addInteger(scan, entry);
       return at;
     case TokenKind.float:
-      if (!Number.isFinite(scan.tokenFloat)) return fail(scan, Outcome.numberOverflow, head);
-      points.addNumber(entry, ValueType.double, scan.tokenFloat);
+      if (!Number.isFinite(scan.float)) return fail(scan, Outcome.numberOverflow, head);
+      points.addNumber(entry, ValueType.double, scan.float);
       return at;
     case TokenKind.string:
       return scanString(scan, at, at + scan.tokenSize, entry);
@@ -245,10 +245,12 @@ function scanTimestamp(scan: Scan, head: number): number {
   if (at < 0) return -1;
   switch (scan.tokenKind) {
     case TokenKind.integer:
-      return acceptTimestamp(scan, exactInt64(scan.low, scan.high), head);
+      scan.timestamp = exactInt64(scan.low, scan.high);
+      return acceptTimestamp(scan, head);
     case TokenKind.float:
-      if (!Number.isInteger(scan.tokenFloat)) return fail(scan, Outcome.timestampInvalid, head);
-      return acceptTimestamp(scan, scan.tokenFloat, head);
+      if (!Number.isInteger(scan.float)) return fail(scan, Outcome.timestampInvalid, head);
+      scan.timestamp = scan.float;
+      return acceptTimestamp(scan, head);
     case TokenKind.string:
       return acceptTimestampText(scan, scan.arena, at, at + scan.tokenSize, head);
     default:

@@ -117,7 +117,7 @@ function writeScalar(scan: Scan, token: number, at: number, text: Uint8Array, ou
     case TokenKind.integerBeyond:
       return writeAscii(text, out, integerText(scan));
     case TokenKind.float: {
-      const value = scan.tokenFloat;
+      const value = scan.float;
       if (!Number.isFinite(value)) return fail(scan, Outcome.numberOverflow, token);
       return writeAscii(text, out, floatText(value));
     }

@@ -98,7 +98,7 @@ function wordsToken(scan: Scan, low: number, high: number, signed: boolean, next
 
 function floatToken(scan: Scan, value: number, next: number): number {
   scan.tokenKind = TokenKind.float;
-  scan.tokenFloat = value;
+  scan.float = value;
   return next;
 }
 

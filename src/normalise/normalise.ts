@@ -38,8 +38,9 @@ const nothing: EncodedRecord = Object.freeze({ start: 0, bytes: 0, rows: 0, segm
  * over it gets the outcome `overload` (nothing stored, nothing acknowledged) and the batch is done
  * again without it; if that does not help either, every message of the batch gets that outcome.
  *
- * Memory: columns for at most `batchPointsMax`-like numbers of points, bounded by the arena divided
- * by the shortest point, and an output of about 60 bytes per point plus the texts.
+ * Memory: columns of about 40 bytes for as many points as the largest batch had, at most one per
+ * three bytes of its arena, twice that while they grow; an output of 44 to 53 bytes per point plus
+ * the texts; the dictionary of keys, started afresh beyond 16,384 keys.
  */
 export class Normaliser {
   readonly scan: Scan;

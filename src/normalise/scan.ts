@@ -39,7 +39,6 @@ export class Scan {
 
   // Results besides the position.
   key: number;
-  timestamp: number;
   /** State of the object being scanned, see `scanMembers`. */
   previous: number;
   predicted: number;
@@ -51,11 +50,12 @@ export class Scan {
   high: number;
   tsAt: number;
   valuesAt: number;
-  /** The MessagePack token read last: its `TokenKind`, its length or number of elements … */
+  /**
+   * The MessagePack token read last: its `TokenKind`, its length or number of elements. An integer's
+   * value is in `low` and `high`, a float's in `float`.
+   */
   tokenKind: number;
   tokenSize: number;
-  /** … and its value when it is a float; integers are in `low` and `high`. */
-  tokenFloat: number;
 
   /** Containers open around a position of nested text: 1 for an object. */
   readonly nesting: Uint8Array;
@@ -63,6 +63,8 @@ export class Scan {
   readonly remaining: Float64Array;
   /** A key with its escapes resolved. */
   readonly scratch: Uint8Array;
+  /** A float in a field of its own is allocated anew each time that it is set. */
+  readonly #floats: Float64Array;
 
   constructor() {
     this.arena = new Uint8Array(0);
@@ -83,7 +85,6 @@ export class Scan {
     this.failedAt = 0;
     this.widened = 0;
     this.key = 0;
-    this.timestamp = 0;
     this.previous = 0;
     this.predicted = 0;
     this.members = 0;
@@ -96,10 +97,28 @@ export class Scan {
     this.valuesAt = 0;
     this.tokenKind = 0;
     this.tokenSize = 0;
-    this.tokenFloat = 0;
+    this.#floats = new Float64Array(2);
     this.nesting = new Uint8Array(limits.jsonDepthMax + 2);
     this.remaining = new Float64Array(limits.jsonDepthMax + 2);
     this.scratch = new Uint8Array(limits.keyBytesMax + 8);
+  }
+
+  /** The value of a MessagePack token that is a float, or an integer just read. */
+  get float(): number {
+    return this.#floats[0]!;
+  }
+
+  set float(value: number) {
+    this.#floats[0] = value;
+  }
+
+  /** The time to store of the element being scanned. */
+  get timestamp(): number {
+    return this.#floats[1]!;
+  }
+
+  set timestamp(value: number) {
+    this.#floats[1] = value;
   }
 
   /** Takes the views of a batch; they are given up again in `endBatch`. */

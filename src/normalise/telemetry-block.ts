@@ -13,7 +13,7 @@ import {
 import { Sink } from '../block/sink.js';
 import type { BatchView } from './batch-layout.js';
 import type { KeyDictionary } from './key-dictionary.js';
-import { afterText, arrivalTime, isText, type Points } from './points.js';
+import { afterText, isText, type Points } from './points.js';
 import { segmentNameBytes } from './result.js';
 
 /** Without `long` and `text`, which are left out where all rows have what is their default. */
@@ -33,14 +33,17 @@ export class TelemetryBlock {
   #textBytes: number;
   #dictionary: Uint8Array;
   #dictionaryBytes: number;
-  readonly #scratch: TimeBits;
+  /** The same eight bytes as two words and as one number. */
+  readonly #words: Uint32Array;
+  readonly #bits: Float64Array;
 
   constructor() {
     this.#text = new Uint8Array(0);
     this.#textBytes = 0;
     this.#dictionary = new Uint8Array(4096);
     this.#dictionaryBytes = 0;
-    this.#scratch = new TimeBits();
+    this.#words = new Uint32Array(2);
+    this.#bits = new Float64Array(this.#words.buffer);
   }
 
   /** Puts texts and dictionary together; returns an upper bound of the bytes of the block. */
@@ -67,9 +70,9 @@ export class TelemetryBlock {
     const receivedAt = dateTime64ColumnSpace(sink, 'received_at', rows);
     const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset, sink.bytes.length);
     spreadDevices(view, deviceAt, points, batch);
-    this.#spreadTimes(view, receivedAt, points, batch, false);
-    if (points.ownTimes > 0) this.#spreadTimes(view, tsAt, points, batch, true);
-    else sink.bytes.copyWithin(tsAt, receivedAt, receivedAt + rows * 8);
+    this.#spreadArrivals(view, receivedAt, points, batch.receivedAt);
+    sink.bytes.copyWithin(tsAt, receivedAt, receivedAt + rows * 8);
+    if (points.ownTimes > 0) this.#spreadOwnTimes(view, tsAt, points);
     enum8Column(sink, 'type', valueTypes, points.type, rows);
     float64Column(sink, 'num', points.num, rows);
     if (points.longs > 0) int64Column(sink, 'long', points.long, rows);
@@ -144,20 +147,46 @@ export class TelemetryBlock {
     return at;
   }
 
-  /** Writes the time of every point: that of its run if `own`, else that of its arrival. */
-  #spreadTimes(view: DataView, from: number, points: Points, batch: BatchView, own: boolean): void {
-    const { runRow, runTs, runEnd, runs } = points;
-    const arrivals = batch.receivedAt;
+  /** Writes the arrival of every point's message. */
+  #spreadArrivals(view: DataView, from: number, points: Points, arrivals: Float64Array): void {
+    const { runRow, runEnd, runs } = points;
     let at = from;
-    let last = -1;
-    let bits = 0;
+    let last = arrivals[runRow[0]!]!;
+    let bits = this.#bitsOf(last);
     for (let run = 0; run < runs; run += 1) {
-      let time = own ? runTs[run]! : arrivalTime;
-      if (time === arrivalTime) time = arrivals[runRow[run]!]!;
-      if (time !== last) bits = this.#scratch.of(time);
-      last = time;
+      const time = arrivals[runRow[run]!]!;
+      if (time !== last) {
+        bits = this.#bitsOf(time);
+        last = time;
+      }
       for (const end = from + runEnd[run]! * 8; at < end; at += 8) view.setFloat64(at, bits, true);
     }
+  }
+
+  /** Writes the time of every point whose run has its own; the others' arrival stands there. */
+  #spreadOwnTimes(view: DataView, from: number, points: Points): void {
+    const { runTs, runEnd, runs } = points;
+    let at = from;
+    for (let run = 0; run < runs; run += 1) {
+      const end = from + runEnd[run]! * 8;
+      const time = runTs[run]!;
+      if (time >= 0) {
+        const bits = this.#bitsOf(time);
+        for (; at < end; at += 8) view.setFloat64(at, bits, true);
+      }
+      at = end;
+    }
+  }
+
+  /**
+   * The float64 whose bytes are a whole number of milliseconds as Int64. Times end in the year 2262,
+   * far below where such bytes are no number.
+   */
+  #bitsOf(milliseconds: number): number {
+    const high = Math.floor(milliseconds * 2 ** -32);
+    this.#words[0] = milliseconds - high * 2 ** 32;
+    this.#words[1] = high;
+    return this.#bits[0]!;
   }
 }
 
@@ -185,24 +214,5 @@ function spreadDevices(view: DataView, from: number, points: Points, batch: Batc
         view.setUint32(at + word * 4, device[row * 4 + word]!, true);
       }
     }
-  }
-}
-
-/** Turns a time, a whole number of milliseconds, into the float64 whose bytes are that Int64. */
-class TimeBits {
-  readonly #words: Uint32Array;
-  readonly #bits: Float64Array;
-
-  constructor() {
-    this.#words = new Uint32Array(2);
-    this.#bits = new Float64Array(this.#words.buffer);
-  }
-
-  /** Times end in the year 2262, far below where the bytes of an Int64 are no number. */
-  of(milliseconds: number): number {
-    const high = Math.floor(milliseconds * 2 ** -32);
-    this.#words[0] = milliseconds - high * 2 ** 32;
-    this.#words[1] = high;
-    return this.#bits[0]!;
   }
 }

@@ -2,7 +2,7 @@ import { limits } from '../core/limits.js';
 import { Outcome } from '../core/outcome.js';
 import { NormaliseFlag } from './batch-layout.js';
 import { Character } from './characters.js';
-import { decimalPowers, exactInt64, readInt64 } from './decimal.js';
+import { exactInt64, plainDigitsMax, readInt64, readPlainInteger } from './decimal.js';
 import { fail, type Scan } from './scan.js';
 
 /**
@@ -13,16 +13,16 @@ import { fail, type Scan } from './scan.js';
 const timestampMax = 9_223_372_036_854;
 
 /**
- * Applies range and policy to a device's time (an integer, milliseconds since 1970; beyond 2^53 as
- * the nearest float64), whose value stands at `at`. Leaves the time to store in `scan.timestamp`
- * and returns 0, or refuses the message.
+ * Applies range and policy to a device's time, which is in `scan.timestamp` (a whole number of
+ * milliseconds since 1970; beyond 2^53 the nearest float64) and stands at `at` in the payload.
+ * Leaves the time to store in its place and returns 0, or refuses the message.
  *
  * A time counts as future when it is more than `limits.timestampToleranceMs` ahead of the node's
  * clock. `rejectFuture` refuses it; `clamp` replaces it by the message's arrival.
  */
-export function acceptTimestamp(scan: Scan, value: number, at: number): number {
+export function acceptTimestamp(scan: Scan, at: number): number {
+  const value = scan.timestamp;
   if (value < 0 || value > timestampMax) return fail(scan, Outcome.timestampOutOfRange, at);
-  scan.timestamp = value;
   const policy = NormaliseFlag.rejectFutureTimestamps | NormaliseFlag.clampTimestamps;
   const flags = scan.flags[scan.row]!;
   if ((flags & policy) === 0) return 0;
@@ -40,23 +40,15 @@ export function acceptTimestamp(scan: Scan, value: number, at: number): number {
  */
 export function acceptPlainTimestamp(scan: Scan, at: number): number {
   const arena = scan.arena;
-  let high = 0;
-  let low = 0;
   let end = at;
-  let digit = arena[end]! - Character.zero;
-  if (digit <= 0) return 0;
-  while (digit >= 0 && digit <= 9) {
-    if (end - at < 9) high = (Math.imul(high, 10) + digit) | 0;
-    else low = (Math.imul(low, 10) + digit) | 0;
-    end += 1;
-    digit = arena[end]! - Character.zero;
-  }
-  const digits = end - at;
+  if (arena[at] === Character.zero) return 0;
+  while (arena[end]! >= Character.zero && arena[end]! <= Character.nine) end += 1;
+  if (end === at || end - at > plainDigitsMax) return 0;
   // Only these two bytes make sure that the number is at its end.
-  const follows = digit + Character.zero;
-  if (digits > 15 || (follows !== Character.comma && follows !== Character.closeBrace)) return 0;
-  const value = digits <= 9 ? high : high * decimalPowers[digits - 9]! + low;
-  return acceptTimestamp(scan, value, at) < 0 ? 0 : end;
+  if (arena[end] !== Character.comma && arena[end] !== Character.closeBrace) return 0;
+  readPlainInteger(scan, arena, at, end);
+  scan.timestamp = scan.float;
+  return acceptTimestamp(scan, at) < 0 ? 0 : end;
 }
 
 /** The same for the text `bytes[from, end)`, which must be an integer that fits int64. */
@@ -79,5 +71,6 @@ export function acceptTimestampText(
   if (!readInt64(scan, bytes, first, end, negative)) {
     return fail(scan, Outcome.timestampInvalid, at);
   }
-  return acceptTimestamp(scan, exactInt64(scan.low, scan.high), at);
+  scan.timestamp = exactInt64(scan.low, scan.high);
+  return acceptTimestamp(scan, at);
 }
