@@ -51,8 +51,8 @@ export class Scan {
   tsAt: number;
   valuesAt: number;
   /**
-   * The MessagePack token read last: its `TokenKind`, its length or number of elements. An integer's
-   * value is in `low` and `high`, a float's in `float`.
+   * The MessagePack token read last: its `TokenKind`, its length or number of elements. The value
+   * of an integer is in `low` and `high`, that of a float in `float`.
    */
   tokenKind: number;
   tokenSize: number;

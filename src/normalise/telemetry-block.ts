@@ -200,8 +200,8 @@ function spreadDevices(view: DataView, from: number, points: Points, batch: Batc
     const end = from + runEnd[run]! * 16;
     const first = deviceHalves[row * 2]!;
     const second = deviceHalves[row * 2 + 1]!;
-    // Only as numbers these bytes can be moved eight at a time. No bit of a number is lost by that,
-    // but of what is not a number (one id in a thousand looks like that) some might be.
+    // Only as numbers these bytes can be moved eight at a time. No bit of a number is lost by
+    // that, but of what is not a number (one id in a thousand looks like that) some might be.
     if (!Number.isNaN(first) && !Number.isNaN(second)) {
       for (; at < end; at += 16) {
         view.setFloat64(at, first, true);
