@@ -2,16 +2,16 @@
  * `node dist/bench/counters.js`: counts per message that do not depend on the speed of the machine,
  * compared with `counters/thresholds.ts`. Exit code 1 when one is exceeded. About a minute.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../src/core/package-root.js';
 import { type CallCounts, Strace } from './counters/strace.js';
 import { type CounterName, type Threshold, thresholds } from './counters/thresholds.js';
-import { stopAllChildren } from './measure/child.js';
+import { stopAllChildren, stopAllChildrenOnSignals } from './measure/child.js';
 import { runSender } from './measure/run-sender.js';
 import { metricDelta } from './measure/scrape.js';
+import { removeFolder, temporaryFolder } from './measure/temporary-folder.js';
 import { senderCore } from './peers/server.js';
 import { Product } from './product.js';
 import type { ScenarioLoad } from './scenario.js';
@@ -26,10 +26,11 @@ const pointsPerMessage = 3;
 const fastEnough = 50_000;
 
 async function main(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-counters-'));
+  const folder = temporaryFolder('counters');
   const heapFile = join(folder, 'heap.json');
   const probe = new URL('./counters/heap-probe.js', import.meta.url).href;
   const counters: Counters = {};
+  stopAllChildrenOnSignals();
   try {
     const product = await Product.start({
       devices: 1000,
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     await product.stop();
   } finally {
     await stopAllChildren();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
   process.exitCode = report(counters) ? 0 : 1;
 }

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +6,7 @@ import { Child } from './measure/child.js';
 import { freePort } from './measure/ports.js';
 import { descendantsOf, lowerPriority, pinToCore } from './measure/process-tree.js';
 import { metric, metricDelta, type Scrape, scrape } from './measure/scrape.js';
+import { removeFolder, temporaryFolder } from './measure/temporary-folder.js';
 import { type Server, senderCore, serverCore } from './peers/server.js';
 import { deviceName, deviceToken } from './sender/device-names.js';
 import type { SenderResult } from './sender/load.js';
@@ -53,7 +53,7 @@ export class Product implements Server {
 
   /** Imports the devices, starts the node and waits until it is ready. */
   static async start(options: ProductOptions): Promise<Product> {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-node-'));
+    const folder = temporaryFolder('node');
     const ports: number[] = [];
     while (ports.length < 4) {
       const port = await freePort();
@@ -144,7 +144,7 @@ export class Product implements Server {
 
   async stop(): Promise<void> {
     await this.child?.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 
   private async importDevices(): Promise<void> {

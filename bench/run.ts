@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { stopAllChildren } from './measure/child.js';
+import { stopAllChildren, stopAllChildrenOnSignals } from './measure/child.js';
 import { type BenchOptions, readOptions, wants } from './options.js';
 import { startMosquitto } from './peers/mosquitto.js';
 import { startNodePeer } from './peers/node-peer.js';
@@ -29,10 +29,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   const startedAt = Date.now();
   const results: ScenarioResult[] = [];
-  process.once('SIGINT', () => {
-    // Nothing may stay behind; the exit code is the shell's for an interrupt.
-    void stopAllChildren().then(() => process.exit(130));
-  });
+  stopAllChildrenOnSignals();
   try {
     await runLoads(options, results);
     if (wants(options, 'f-idle')) {

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../measure/child.js';
+import { removeFolder, temporaryFolder } from '../measure/temporary-folder.js';
 
 /** System calls of a process by kind, failed ones and ends of connections left out. */
 export interface CallCounts {
@@ -31,7 +31,7 @@ export class Strace {
   }
 
   static async attach(pid: number): Promise<Strace> {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-strace-'));
+    const folder = temporaryFolder('strace');
     const args = ['-f', '-y', '-s', '0', '-o', join(folder, 'trace'), '-p', String(pid)];
     const child = new Child('strace', args);
     const deadline = Date.now() + attachMs;
@@ -49,7 +49,7 @@ export class Strace {
   async stop(): Promise<CallCounts> {
     await this.child.stop('SIGINT');
     const text = readFileSync(join(this.folder, 'trace'), 'latin1');
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
     return countCalls(text);
   }
 }

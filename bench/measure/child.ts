@@ -103,6 +103,17 @@ export async function stopAllChildren(): Promise<void> {
   await Promise.all([...running].map((child) => child.stop()));
 }
 
+/** An interrupted bench leaves no process behind; the exit code is a shell's for a signal. */
+export function stopAllChildrenOnSignals(): void {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    // Stopping never rejects.
+    process.once(signal, () => void stopAllChildren().then(() => process.exit(code)));
+  }
+}
+
 /** Waits until something accepts connections on the port. */
 export async function waitForPort(port: number, child: Child, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;

@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, waitForPort } from '../measure/child.js';
 import { freePort } from '../measure/ports.js';
+import { removeFolder, temporaryFolder } from '../measure/temporary-folder.js';
 import { type Server, serverCore } from './server.js';
 
 /**
@@ -10,7 +10,7 @@ import { type Server, serverCore } from './server.js';
  * parses, matches and drops. No limit of its own is in the way of the sender's windows.
  */
 export async function startMosquitto(): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-mosquitto-'));
+  const folder = temporaryFolder('mosquitto');
   chmodSync(folder, 0o755); // started by root, it reads its configuration as another user
   const port = await freePort();
   const file = join(folder, 'mosquitto.conf');
@@ -36,7 +36,7 @@ export async function startMosquitto(): Promise<Server> {
     watch: { server: [child.pid] },
     async stop() {
       await child.stop();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

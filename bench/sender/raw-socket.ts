@@ -18,13 +18,11 @@ interface ConnectRequest {
 interface TcpHandle {
   owner: RawSocket | undefined;
   onread: (this: TcpHandle) => void;
-  bind(address: string, port: number, flags: number): number;
   connect(request: ConnectRequest, address: string, port: number): number;
   setNoDelay(on: boolean): number;
   useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
-  reset(closed?: () => void): number;
   close(closed?: () => void): void;
 }
 
@@ -89,8 +87,8 @@ export class RawSocket {
     this.request = new WriteWrap();
   }
 
-  /** Connects to 127.0.0.1, from `source` (another 127.x address) when that is not empty. */
-  connect(port: number, source = ''): void {
+  /** Connects to 127.0.0.1. */
+  connect(port: number): void {
     const request = new TCPConnectWrap();
     request.oncomplete = (status) => {
       if (!this.open) return;
@@ -103,8 +101,7 @@ export class RawSocket {
       this.handle.readStart();
       this.listener.onConnected();
     };
-    let status = source === '' ? 0 : this.handle.bind(source, 0, 0);
-    if (status === 0) status = this.handle.connect(request, '127.0.0.1', port);
+    const status = this.handle.connect(request, '127.0.0.1', port);
     if (status !== 0) setImmediate(() => this.fail(status));
   }
 
