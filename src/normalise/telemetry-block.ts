@@ -179,8 +179,8 @@ export class TelemetryBlock {
   }
 
   /**
-   * The float64 whose bytes are a whole number of milliseconds as Int64. Times end in the year 2262,
-   * far below where such bytes are no number.
+   * The float64 whose bytes are a whole number of milliseconds as Int64. Times end in the year
+   * 2262, far below where such bytes are no number.
    */
   #bitsOf(milliseconds: number): number {
     const high = Math.floor(milliseconds * 2 ** -32);
