@@ -9,9 +9,9 @@ import type { Workload } from './workload.js';
  * Connect storm: `connections` at a time connect, wait for CONNACK and say DISCONNECT; when the
  * server has closed the connection, the next one follows.
  *
- * The server closes first, as MQTT has it, so that the minute of TIME_WAIT is on its side: were it on
- * ours, the ports of loopback would be used up after a few seconds and later runs would measure the
- * kernel's search for a free one.
+ * The server closes first, as MQTT has it, so that the minute of TIME_WAIT is on its side: were it
+ * on ours, the ports of loopback would be used up after a few seconds and later runs would measure
+ * the kernel's search for a free one.
  */
 class Visit implements SocketListener, ReplyListener {
   private readonly storm: Storm;
