@@ -55,9 +55,14 @@ interface Codecs {
   segment: string;
 }
 
+function blocksOf(mib: number): string {
+  const bytes = mib * 1024 * 1024;
+  return `SETTINGS (min_compress_block_size = ${bytes}, max_compress_block_size = ${bytes})`;
+}
+
 const shipped: Codecs = {
-  ts: 'CODEC(Delta(8), ZSTD(1))',
-  received: 'CODEC(Delta(8), ZSTD(1))',
+  ts: `CODEC(Delta(8), ZSTD(1)) ${blocksOf(1)}`,
+  received: `CODEC(Delta(8), ZSTD(1)) ${blocksOf(1)}`,
   num: 'CODEC(ZSTD(1))',
   segment: '',
 };
@@ -94,14 +99,15 @@ export const variantTables: Readonly<Record<string, string>> = {
 
 const codec = (over: Partial<Codecs>): string => `${columns(over)} ENGINE = MergeTree ${sorted}`;
 
+const times = (both: string): string => codec({ ts: both, received: both });
+
 /** The codecs that were tried; bytes only. */
 export const codecTables: Readonly<Record<string, string>> = {
-  ts_doubledelta: codec({
-    ts: 'CODEC(DoubleDelta, ZSTD(1))',
-    received: 'CODEC(DoubleDelta, ZSTD(1))',
-  }),
-  ts_zstd: codec({ ts: 'CODEC(ZSTD(1))', received: 'CODEC(ZSTD(1))' }),
-  ts_t64: codec({ ts: 'CODEC(T64, ZSTD(1))', received: 'CODEC(T64, ZSTD(1))' }),
+  ts_doubledelta: times(`CODEC(DoubleDelta, ZSTD(1)) ${blocksOf(1)}`),
+  ts_zstd: times(`CODEC(ZSTD(1)) ${blocksOf(1)}`),
+  ts_t64: times(`CODEC(T64, ZSTD(1)) ${blocksOf(1)}`),
+  ts_blocks_64k: times('CODEC(Delta(8), ZSTD(1))'),
+  ts_blocks_4m: times(`CODEC(Delta(8), ZSTD(1)) ${blocksOf(4)}`),
   num_gorilla: codec({ num: 'CODEC(Gorilla, ZSTD(1))' }),
   num_delta: codec({ num: 'CODEC(Delta(8), ZSTD(1))' }),
   num_lz4: codec({ num: 'CODEC(LZ4)' }),

@@ -10,6 +10,8 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { ClickhouseClient } from '../src/clickhouse/client.js';
+import { runRollup } from '../src/clickhouse/rollup.js';
+import { systemClock } from '../src/core/clock.js';
 import { connectTo, migrateTo, startClickhouse } from '../test/support/clickhouse.js';
 import { codecTables, segmentSelect, variantTables } from './storage-data.js';
 import { questionsOf } from './storage-questions.js';
@@ -45,6 +47,7 @@ try {
   report['one insert of native blocks'] = await measureNative(client);
   report['insert'] = await measureInserts(client);
   report['before merges'] = await measureQuestions(client);
+  report['hourly roll-up'] = await measureRollup(client);
   await mergeAll(client);
   report['after merges'] = await measureQuestions(client);
   report['bytes per point'] = await measureBytes(client);
@@ -156,6 +159,15 @@ async function measureQuestions(client: ClickhouseClient): Promise<Record<string
   return result;
 }
 
+/** All hours of the data at once, as after an outage. */
+async function measureRollup(client: ClickhouseClient): Promise<Record<string, string>> {
+  const startedAt = performance.now();
+  const now = { ttlDays: 0, settleMs: -1000, runMs: 600_000 };
+  const { pairs } = await runRollup(client, systemClock(), now);
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { 'devices × hours': String(pairs), time: `${seconds.toFixed(2)} s` };
+}
+
 async function mergeAll(client: ClickhouseClient): Promise<void> {
   const tables = [
     ...Object.keys(variantTables),
@@ -163,7 +175,8 @@ async function mergeAll(client: ClickhouseClient): Promise<void> {
     'telemetry',
     'latest',
   ];
-  for (const table of [...tables, 'telemetry_changed'].filter((name) => name !== 'nowhere')) {
+  const derived = ['telemetry_changed', 'telemetry_hourly'];
+  for (const table of [...tables, ...derived].filter((name) => name !== 'nowhere')) {
     await client.command(`OPTIMIZE TABLE ${table} FINAL`, {}, { max_execution_time: '600' });
   }
 }

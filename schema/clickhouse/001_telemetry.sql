@@ -1,11 +1,14 @@
 -- Every point, one row. Of two rows with the same device, key and ts the later arrival wins.
--- Columns in the order in which the node's Native blocks carry them.
+-- Columns in the order in which the node's Native blocks carry them. The keys of a message share
+-- their times: blocks of 1 MiB let the compressor see them beside one another.
 CREATE TABLE IF NOT EXISTS {{database}}.telemetry {{on_cluster}}
 (
     device_id   UUID,
     key         LowCardinality(String),
-    ts          DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    received_at DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    ts          DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1))
+                SETTINGS (min_compress_block_size = 1048576, max_compress_block_size = 1048576),
+    received_at DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1))
+                SETTINGS (min_compress_block_size = 1048576, max_compress_block_size = 1048576),
     type        Enum8('bool' = 1, 'long' = 2, 'double' = 3, 'string' = 4, 'json' = 5)
                 CODEC(ZSTD(1)),
     num         Float64 COMMENT 'bool as 0 or 1, long, double; else 0' CODEC(ZSTD(1)),
