@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { EmbeddedReply, EmbeddedStart } from '../src/clickhouse/embedded-protocol.js';
 import { messageOf } from '../src/core/errors.js';
@@ -54,8 +55,9 @@ async function start(options: EmbeddedStart): Promise<void> {
     for (const name of await readdir(spoolFolder)) await rm(join(spoolFolder, name));
     // INSERT … FROM INFILE expands wildcards, so it is given names without a folder in front.
     process.chdir(spoolFolder);
-    const base = baseSettings(options.memoryBytesMax);
-    const configFile = await writeConfig(base, options.memoryBytesMax);
+    const memoryBytesMax = Math.min(options.memoryBytesMax, memoryBytesHere());
+    const base = baseSettings(memoryBytesMax);
+    const configFile = await writeConfig(base, memoryBytesMax);
     root = new Session(dataFolder, { connectionArgs: [`--config-file=${configFile}`] });
     const uncleanStop = await markRunning();
     const version = await prepare(root, options.database);
@@ -68,6 +70,13 @@ async function start(options: EmbeddedStart): Promise<void> {
   } catch (error) {
     tell({ kind: 'failed', reason, message: messageOf(error) }, () => process.exit(1));
   }
+}
+
+/** Three quarters of what this machine or container has: more would only end in a kill. */
+function memoryBytesHere(): number {
+  const constrained = process.constrainedMemory();
+  const whole = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  return Math.floor(whole * 0.75);
 }
 
 async function writeConfig(

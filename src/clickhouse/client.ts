@@ -58,9 +58,12 @@ export class ClickhouseClient {
 
   constructor(options: ClickhouseOptions) {
     this.#options = options;
-    this.#transports = options.urls.map((url) =>
-      createClient({
-        url,
+    this.#transports = options.urls.map((address) => {
+      const { origin, pathname, protocol } = new URL(address);
+      return createClient({
+        url: origin,
+        // A path belongs to a proxy in front; inside `url` it would be taken for the database.
+        pathname: pathname === '/' ? undefined : pathname,
         username: options.user,
         password: options.password,
         database: options.database === '' ? undefined : options.database,
@@ -69,9 +72,11 @@ export class ClickhouseClient {
         compression: { request: false, response: false },
         log: { level: ClickHouseLogLevel.OFF },
         application: 'sluice',
-        ...(options.ca === undefined ? {} : { tls: { ca_cert: options.ca } }),
-      }),
-    );
+        ...(options.ca !== undefined && protocol === 'https:'
+          ? { tls: { ca_cert: options.ca } }
+          : {}),
+      });
+    });
   }
 
   /**
